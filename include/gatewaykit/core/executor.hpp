@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Executor: what resumes coroutines. A ready queue and a timer queue that one thread drains; the
+// libuv loop and the virtual-time executor of the test kit derive from it. Everything but `post`
+// belongs to the executor's own thread.
+#pragma once
+
+#include <chrono>
+#include <coroutine>
+#include <vector>
+
+#include "gatewaykit/core/function.hpp"
+#include "gatewaykit/core/random.hpp"
+#include "gatewaykit/core/timer.hpp"
+#include "gatewaykit/export.hpp"
+
+namespace gatewaykit {
+
+class GATEWAYKIT_EXPORT Executor {
+ public:
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+  virtual ~Executor();
+
+  /// Monotonic time as of the current turn: cheap, the same for all that runs in one turn.
+  TimePoint now() const noexcept { return now_; }
+  /// Wall-clock time, for messages and logs only; deadlines are monotonic.
+  virtual std::chrono::system_clock::time_point wall_now() const;
+
+  /// Resumes `coroutine` later in this turn, never inline (design: turn). Own thread only.
+  void make_ready(std::coroutine_handle<> coroutine) { ready_.push_back(coroutine); }
+  /// Runs `job` on the executor's thread in a later turn. Any thread.
+  virtual void post(Function<void()> job) = 0;
+
+  TimerQueue& timers() noexcept { return timers_; }
+  Random& random() noexcept { return random_; }
+
+ protected:
+  Executor() = default;
+  /// Resumes all that is ready, and what that makes ready, until nothing is.
+  void run_ready();
+  bool has_ready() const noexcept { return !ready_.empty(); }
+  void set_now(TimePoint now) noexcept { now_ = now; }
+
+  Random random_;
+
+ private:
+  TimePoint now_{};
+  TimerQueue timers_;
+  std::vector<std::coroutine_handle<>> ready_;
+};
+
+}  // namespace gatewaykit

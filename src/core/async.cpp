@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gatewaykit/core/async.hpp"
+
+namespace gatewaykit {
+
+Task<Result<>> sleep_for(Duration duration) {
+  const Env env = co_await current_env();
+  Event never_set;
+  const Wake wake = co_await never_set.wait(env.executor->now() + duration);
+  if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::gateway);
+  co_return Result<>();
+}
+
+namespace detail {
+
+DeadlineTimer::DeadlineTimer(CancelScope& scope, Executor& executor, TimePoint deadline)
+    : Timer(&DeadlineTimer::on_deadline), scope_(scope) {
+  set(executor.timers(), deadline);
+}
+
+void DeadlineTimer::on_deadline(Timer& timer) noexcept {
+  auto& self = static_cast<DeadlineTimer&>(timer);
+  self.fired_ = true;
+  self.scope_.cancel();
+}
+
+}  // namespace detail
+
+}  // namespace gatewaykit
