@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "gatewaykit/export.hpp"
 
@@ -79,11 +80,24 @@ struct FieldLine {
 class GATEWAYKIT_EXPORT Headers {
  public:
   Headers() noexcept = default;
-  Headers(Headers&& other) noexcept;
-  Headers& operator=(Headers&& other) noexcept;
+  Headers(Headers&& other) noexcept { swap(other); }
+  Headers& operator=(Headers&& other) noexcept {
+    Headers(std::move(other)).swap(*this);
+    return *this;
+  }
   Headers(const Headers&) = delete;
   Headers& operator=(const Headers&) = delete;
-  ~Headers();
+  ~Headers() {
+    if (block_ != nullptr) free_block();
+  }
+
+  void swap(Headers& other) noexcept {
+    std::swap(block_, other.block_);
+    std::swap(count_, other.count_);
+    std::swap(entry_capacity_, other.entry_capacity_);
+    std::swap(bytes_used_, other.bytes_used_);
+    std::swap(byte_capacity_, other.byte_capacity_);
+  }
 
   /// A deep copy. Explicit, since copies of field sections are easily made by mistake.
   Headers clone() const;
@@ -100,10 +114,11 @@ class GATEWAYKIT_EXPORT Headers {
   std::size_t count(std::string_view name) const noexcept;
   std::size_t count(Field field) const noexcept;
 
-  /// Replaces all lines of that name by one / adds one more line. A name that is not a token or a
-  /// value with CR, LF, NUL or another control character but HTAB is refused (RFC 9110 section
-  /// 5.5): the `try_` forms answer false and change nothing, the others throw
-  /// std::invalid_argument, which the server answers with 500 and a log line.
+  /// Replaces all lines of that name by one, at the place of the first / adds one more line. Blanks
+  /// around a value are no part of it and dropped. A name that is not a token or a value with CR,
+  /// LF, NUL or another control character but HTAB is refused (RFC 9110 section 5.5): the `try_`
+  /// forms answer false and change nothing, the others throw std::invalid_argument, which the
+  /// server answers with 500 and a log line. Arguments may be views into this object.
   void set(std::string_view name, std::string_view value);
   void add(std::string_view name, std::string_view value);
   [[nodiscard]] bool try_set(std::string_view name, std::string_view value);
@@ -117,7 +132,12 @@ class GATEWAYKIT_EXPORT Headers {
   std::size_t remove_if(Predicate predicate);
   void clear() noexcept;
 
-  FieldLine operator[](std::size_t index) const noexcept;
+  FieldLine operator[](std::size_t index) const noexcept {
+    const Entry& entry = entries()[index];
+    const char* const text = bytes();
+    return {entry.field, std::string_view(text + entry.name_offset, entry.name_size),
+            std::string_view(text + entry.value_offset, entry.value_size)};
+  }
 
   class Iterator {
    public:
@@ -137,10 +157,16 @@ class GATEWAYKIT_EXPORT Headers {
   Iterator begin() const noexcept { return {this, 0}; }
   Iterator end() const noexcept { return {this, count_}; }
 
-  /// For codecs, which have checked the bytes already: room for `bytes` of names and values and
-  /// `lines` entries in one allocation, then lines that are added without another check.
+  /// For codecs, which have checked the bytes already: room for `bytes` more of names and values
+  /// and `lines` more entries in one allocation, then lines that are added without another check
+  /// (a name of at most 65,535 bytes, a value without blanks around it).
   void reserve(std::size_t lines, std::size_t bytes);
   void add_checked(Field field, std::string_view name, std::string_view value);
+  /// The same with one copy for many lines: a whole field section is added as bytes (its offset is
+  /// returned), then lines as places in it. Reserve before; add no other line in between.
+  std::uint32_t add_section(std::string_view section) noexcept;
+  void add_line_at(Field field, std::uint32_t name_offset, std::size_t name_size,
+                   std::uint32_t value_offset, std::size_t value_size) noexcept;
 
  private:
   struct Entry {
@@ -151,10 +177,35 @@ class GATEWAYKIT_EXPORT Headers {
     Field field;
   };
 
-  Entry* entries() const noexcept;
-  char* bytes() const noexcept;
-  void grow(std::size_t lines, std::size_t bytes);
-  void erase_at(std::size_t index) noexcept;
+  // Memory that was given up, kept until the arguments of a call, which may lie in it, are copied.
+  class Retired {
+   public:
+    Retired() noexcept = default;
+    Retired(char* block, std::size_t size) noexcept : block_(block), size_(size) {}
+    Retired(const Retired&) = delete;
+    Retired& operator=(const Retired&) = delete;
+    ~Retired();
+
+   private:
+    char* block_ = nullptr;
+    std::size_t size_ = 0;
+  };
+
+  Entry* entries() const noexcept { return reinterpret_cast<Entry*>(block_); }
+  char* bytes() const noexcept { return block_ + std::size_t{entry_capacity_} * sizeof(Entry); }
+  std::size_t block_size() const noexcept {
+    return std::size_t{entry_capacity_} * sizeof(Entry) + byte_capacity_;
+  }
+  void free_block() noexcept;
+  bool is_named(std::uint32_t index, Field field, std::string_view name) const noexcept;
+  // The index of the first line with that name from `start` on; count_ where there is none.
+  std::uint32_t find(Field field, std::string_view name, std::uint32_t start) const noexcept;
+  bool has_room(std::size_t lines, std::size_t bytes) const noexcept {
+    return entry_capacity_ - count_ >= lines && byte_capacity_ - bytes_used_ >= bytes;
+  }
+  [[nodiscard]] Retired make_room(std::size_t lines, std::size_t bytes);
+  // Copies the bytes of a line behind the others; there is room.
+  Entry store(Field field, std::string_view name, std::string_view value) noexcept;
 
   // One block: entry_capacity_ entries, then byte_capacity_ bytes.
   char* block_ = nullptr;
