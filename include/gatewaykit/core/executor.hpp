@@ -6,6 +6,8 @@
 
 #include <chrono>
 #include <coroutine>
+#include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "gatewaykit/core/function.hpp"
@@ -14,6 +16,32 @@
 #include "gatewaykit/export.hpp"
 
 namespace gatewaykit {
+
+class Executor;
+
+namespace detail {
+
+struct WorkerLocalRegistry;
+
+/// What WorkerLocal keeps in an executor. The executor's thread only.
+class GATEWAYKIT_EXPORT WorkerLocals {
+ public:
+  void* find(const void* key) const noexcept;
+  void insert(Executor& executor, std::shared_ptr<WorkerLocalRegistry> registry,
+              std::shared_ptr<void> value);
+  void erase(const void* key);
+  /// Destroys all of them and tells their handles so. The executor is about to end.
+  void clear(Executor& executor);
+
+ private:
+  struct Entry {
+    std::shared_ptr<WorkerLocalRegistry> registry;
+    std::shared_ptr<void> value;
+  };
+  std::unordered_map<const void*, Entry> entries_;
+};
+
+}  // namespace detail
 
 class GATEWAYKIT_EXPORT Executor {
  public:
@@ -33,6 +61,7 @@ class GATEWAYKIT_EXPORT Executor {
 
   TimerQueue& timers() noexcept { return timers_; }
   Random& random() noexcept { return random_; }
+  detail::WorkerLocals& locals() noexcept { return locals_; }
 
  protected:
   Executor() = default;
@@ -47,6 +76,7 @@ class GATEWAYKIT_EXPORT Executor {
   TimePoint now_{};
   TimerQueue timers_;
   std::vector<std::coroutine_handle<>> ready_;
+  detail::WorkerLocals locals_;
 };
 
 }  // namespace gatewaykit

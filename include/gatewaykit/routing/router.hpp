@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Router: collects routes, groups and middlewares while a host wires its gateway. Mistakes are
+// collected too and thrown together, as one ConfigError, when the routes are compiled.
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "gatewaykit/core/function.hpp"
+#include "gatewaykit/export.hpp"
+#include "gatewaykit/routing/match.hpp"
+#include "gatewaykit/routing/middleware.hpp"
+
+namespace gatewaykit {
+
+class RouteSet;
+
+/// Not thread-safe: wire first, then hand it to a Gateway.
+class GATEWAYKIT_EXPORT Router {
+ public:
+  Router();
+  Router(Router&&) noexcept;
+  Router& operator=(Router&&) noexcept;
+  ~Router();
+
+  /// Adds a layer inside those that were added before, for every route of this router and its
+  /// groups, whether they are added before or after it.
+  Router& use(MiddlewarePtr middleware);
+  /// The same for a middleware given by value.
+  template <std::derived_from<Middleware> M>
+  Router& use(M middleware) {
+    return use(MiddlewarePtr(std::make_shared<const M>(std::move(middleware))));
+  }
+  /// The same for a function `Task<Response>(Context&, Next)`.
+  Router& use(Function<Task<Response>(Context&, Next) const> layer);
+
+  Router& get(std::string_view pattern, Handler handler);
+  Router& post(std::string_view pattern, Handler handler);
+  Router& put(std::string_view pattern, Handler handler);
+  Router& patch(std::string_view pattern, Handler handler);
+  Router& del(std::string_view pattern, Handler handler);
+  /// Any method.
+  Router& any(std::string_view pattern, Handler handler);
+  /// A route with conditions on method, host and header fields.
+  Router& route(Match match, Handler handler);
+
+  /// Routes under `prefix`, inside this router's layers and with layers of their own. The
+  /// reference stays valid as long as this router.
+  Router& group(std::string_view prefix);
+  /// Answers what no route matches; inside this router's layers. Root router only.
+  void not_found(Handler handler);
+
+ private:
+  friend class RouteSet;
+  struct Wiring;
+  explicit Router(std::string prefix);
+  Router& add(std::string_view pattern, std::vector<Method> methods, Handler handler);
+
+  std::unique_ptr<Wiring> wiring_;
+};
+
+}  // namespace gatewaykit

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stream: a connected byte stream (TCP, Unix-domain, in-memory for tests; TLS later), non-blocking.
+// Callers try first and wait only when told that it would block. Own worker's thread only.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+#include "gatewaykit/core/event.hpp"
+#include "gatewaykit/core/result.hpp"
+#include "gatewaykit/core/task.hpp"
+#include "gatewaykit/http/address.hpp"
+
+namespace gatewaykit::net {
+
+/// What a read or write attempt came to.
+struct IoResult {
+  enum class Kind : unsigned char { bytes, would_block, end, failed };
+  Kind kind;
+  std::size_t count = 0;  ///< Bytes moved, for `bytes`.
+  int error = 0;          ///< errno, for `failed`.
+};
+
+/// Told, synchronously from the poller, what happens to a stream whose owner is busy elsewhere.
+/// It must not resume coroutines: it sets events and cancels scopes, which wake later in the turn.
+class StreamObserver {
+ public:
+  /// The peer shut its sending side; bytes before that may still wait to be received.
+  virtual void on_half_close() noexcept {}
+  /// Both directions are gone (reset or full close).
+  virtual void on_disconnect() noexcept {}
+  /// Something may be received.
+  virtual void on_readable() noexcept {}
+
+ protected:
+  ~StreamObserver() = default;
+};
+
+class Stream {
+ public:
+  Stream() = default;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  virtual ~Stream() = default;
+
+  /// Receives up to `size` bytes. After `would_block`, wait for `readable()`.
+  virtual IoResult receive(char* into, std::size_t size) noexcept = 0;
+  /// Sends a prefix of the vectors. After `would_block` or a short count, wait for `writable()`.
+  virtual IoResult send(const iovec* vectors, int count) noexcept = 0;
+  /// Ends the sending side; what was sent before still arrives.
+  virtual void shutdown_send() noexcept = 0;
+  /// Makes the close that follows a reset, so that the peer cannot take what it got for complete.
+  virtual void reset_on_close() noexcept = 0;
+
+  /// Signalled when `receive` / `send` may succeed again.
+  Event& readable() noexcept { return readable_; }
+  Event& writable() noexcept { return writable_; }
+  void set_observer(StreamObserver* observer) noexcept { observer_ = observer; }
+
+ protected:
+  Event readable_;
+  Event writable_;
+  StreamObserver* observer_ = nullptr;
+};
+
+using StreamPtr = std::unique_ptr<Stream>;
+
+/// Sends all of the vectors, which are used up on the way. Waits for room at most until `deadline`
+/// each time none is left. Fails with idle_timeout, reset or cancelled; `origin` names the side.
+Task<Result<>> send_all(Stream& stream, iovec* vectors, int count, Duration patience,
+                        Origin origin);
+
+}  // namespace gatewaykit::net

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gatewaykit/routing/context.hpp"
+
+#include "gatewaykit/core/executor.hpp"
+
+namespace gatewaykit {
+
+namespace {
+
+int hex_digit(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return c - 'a' + 10;
+}
+
+/// The target was normalised: every '%' begins a well-formed escape.
+Chunk decode_escapes(std::string_view text) {
+  Buffer owner = Buffer::allocate(text.size());
+  char* out = owner.data();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size()) {
+      *out++ = static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+      i += 2;
+    } else {
+      *out++ = text[i];
+    }
+  }
+  const std::string_view decoded(owner.data(), static_cast<std::size_t>(out - owner.data()));
+  return Chunk(std::move(owner), decoded);
+}
+
+}  // namespace
+
+Context::Context(const Env& env, Request request, const Peer& peer, const Peer& client,
+                 bool trusted, ExchangeHost* host)
+    : request_(std::move(request)),
+      peer_(peer),
+      client_(client),
+      scope_(env.scope),
+      env_(env),
+      host_(host),
+      trusted_(trusted) {
+  env_.scope = &scope_;
+}
+
+Context::~Context() {
+  for (std::size_t i = states_.size(); i-- > 0;) states_[i].destroy(states_[i].value);
+}
+
+std::string_view Context::param(std::string_view name) const {
+  for (const RouteParam& param : params_) {
+    if (param.name == name) return param.value;
+  }
+  return {};
+}
+
+void Context::set_route(std::string_view pattern, const RouteParam* params, std::size_t count) {
+  route_ = pattern;
+  params_.assign(params, params + count);
+  for (RouteParam& param : params_) {
+    if (param.value.find('%') == std::string_view::npos) continue;
+    decoded_params_.push_back(decode_escapes(param.value));
+    param.value = decoded_params_.back().view();
+  }
+}
+
+void Context::on_complete(Function<void(const Context&, const Outcome&)> callback) {
+  on_complete_.push_back(std::move(callback));
+}
+
+void Context::complete(const Outcome& outcome) noexcept {
+  while (!on_complete_.empty()) {
+    Callback callback = std::move(on_complete_.back());
+    on_complete_.pop_back();
+    callback(*this, outcome);
+  }
+}
+
+void Context::spawn(Task<void> task) { scope_.spawn(env_, std::move(task)); }
+
+Task<Result<>> Context::send_interim(Status status, Headers headers) {
+  if (host_ == nullptr) co_return Result<>();
+  co_return co_await host_->send_interim(status, std::move(headers));
+}
+
+void* Context::find_state(const std::type_info& type) const noexcept {
+  for (const State& state : states_) {
+    if (*state.type == type) return state.value;
+  }
+  return nullptr;
+}
+
+}  // namespace gatewaykit
