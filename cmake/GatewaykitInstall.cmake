@@ -1,1 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
+# Install rules: libraries, headers, and what find_package and pkg-config need.
+
+include(CMakePackageConfigHelpers)
+
+set(package_directory "${CMAKE_INSTALL_LIBDIR}/cmake/gatewaykit")
+
+install(
+  TARGETS gatewaykit gatewaykit_testing
+  EXPORT gatewaykitTargets
+  FILE_SET HEADERS)
+install(
+  EXPORT gatewaykitTargets
+  NAMESPACE gatewaykit::
+  DESTINATION "${package_directory}")
+
+configure_package_config_file(
+  "${PROJECT_SOURCE_DIR}/cmake/gatewaykitConfig.cmake.in"
+  "${PROJECT_BINARY_DIR}/gatewaykitConfig.cmake"
+  INSTALL_DESTINATION "${package_directory}")
+# Before 1.0 a minor version may break its users.
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/gatewaykitConfigVersion.cmake"
+                                 COMPATIBILITY SameMinorVersion)
+install(
+  FILES "${PROJECT_BINARY_DIR}/gatewaykitConfig.cmake"
+        "${PROJECT_BINARY_DIR}/gatewaykitConfigVersion.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/FindLibuv.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/GatewaykitCheckCoroutines.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/check_coroutines.py"
+  DESTINATION "${package_directory}")
+
+# The file says where it lies, so that an installed tree may be moved.
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY
+           "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" OUTPUT_VARIABLE prefix_from_pkgconfig)
+configure_file("${PROJECT_SOURCE_DIR}/cmake/gatewaykit.pc.in" "${PROJECT_BINARY_DIR}/gatewaykit.pc"
+               @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/gatewaykit.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
