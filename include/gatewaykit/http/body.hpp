@@ -63,6 +63,10 @@ class GATEWAYKIT_EXPORT BodySource {
   virtual const Headers* trailers() const { return nullptr; }
   /// Starts again from the first byte; false where the bytes are gone.
   virtual bool rewind() { return false; }
+  /// For a forwarder that passes `Expect: 100-continue` on (RFC 9110 section 10.1.1) instead of
+  /// having the gateway answer 100 at the first read. False where no client waits for a 100 (any
+  /// more): the expectation must then not be sent on.
+  virtual bool forward_expectation() { return false; }
   /// Called by the owning Body in place of `delete`: sources that live inside another object
   /// override it.
   virtual void release() noexcept { delete this; }
