@@ -1,0 +1,47 @@
+"""The figures that the design calls a must, read off the results. `--check` makes them the exit
+status. A check whose contestants did not run, or whose figure was refused, is left out."""
+
+from dataclasses import dataclass
+from typing import Callable
+
+
+@dataclass(frozen=True)
+class Check:
+    scenario: str
+    what: str
+    figure: Callable  # the figures of a scenario by contestant -> number
+    limit: float
+
+    def apply(self, figures):
+        try:
+            value = self.figure(figures)
+        except (KeyError, TypeError):  # a missing contestant, or a summary of nothing
+            return None
+        return {"scenario": self.scenario, "what": self.what, "value": value,
+                "limit": self.limit, "passed": value <= self.limit}
+
+
+def _median(contestant, figure):
+    return lambda figures: figures[contestant][figure]["median"]
+
+
+MUSTS = (
+    Check("plain", "excess over the floor, of nginx's", _median("gateway", "excess"), 0.5),
+    Check("plain", "CPU per request × nginx", _median("gateway", "× nginx"), 1.0),
+    Check("plain", "CPU per request × HAProxy", _median("gateway", "× haproxy"), 1.0),
+    Check("access_log", "excess over the floor, of plain nginx's",
+          _median("gateway-logged", "excess"), 0.7),
+    Check("idle", "bytes per idle connection", _median("gateway", "bytes_per_connection"), 1536),
+    Check("download", "growth in MiB", _median("gateway", "growth_mib"), 2.0),
+    Check("download", "CPU × unbuffered nginx", _median("gateway", "× nginx-unbuffered"), 1.0),
+    Check("upload", "growth in MiB", _median("gateway", "growth_mib"), 2.0),
+    Check("upload", "CPU × unbuffered nginx", _median("gateway", "× nginx-unbuffered"), 1.0),
+)
+
+
+def verdicts(figures_by_scenario):
+    for check in MUSTS:
+        if check.scenario in figures_by_scenario:
+            verdict = check.apply(figures_by_scenario[check.scenario])
+            if verdict:
+                yield verdict

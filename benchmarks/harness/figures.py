@@ -1,0 +1,54 @@
+"""From runs to figures: medians with quartiles, and ratios taken inside each round, so that what
+slows a whole round down (another guest of the machine, a change of clock) cancels out.
+
+A contestant that had a problem in any run gets no figure at all, only its problems.
+"""
+
+from statistics import median, quantiles
+
+COST = {"requests": "cpu_us", "transfer": "cpu_ms", "idle": "bytes_per_connection"}
+FLOOR = "floor-epoll"
+REFERENCES = (FLOOR, "nginx", "haproxy", "nginx-unbuffered")
+
+
+def summary(values):
+    """Median and quartiles; None of nothing."""
+    values = list(values)
+    if not values:
+        return None
+    low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    return {"median": median(values), "q1": low, "q3": high}
+
+
+def problems(runs):
+    return sorted({problem for run in runs for problem in run["problems"]})
+
+
+def of_scenario(kind, runs_by_name):
+    """The figures of every contestant that is valid; {"problems": [...]} for the others."""
+    valid = {name: runs for name, runs in runs_by_name.items() if not problems(runs)}
+    cost = COST[kind]
+    result = {}
+    for name, runs in runs_by_name.items():
+        if name not in valid:
+            result[name] = {"problems": problems(runs)}
+            continue
+        figures = {key: summary(run[key] for run in runs)
+                   for key in runs[0] if key != "problems"}
+        for other in REFERENCES:
+            if other in valid:
+                figures["× " + other] = _ratio(runs, valid[other], cost)
+        if FLOOR in valid and "nginx" in valid:
+            figures["excess"] = _excess(runs, valid[FLOOR], valid["nginx"], cost)
+        result[name] = figures
+    return result
+
+
+def _ratio(runs, others, key):
+    return summary(run[key] / other[key] for run, other in zip(runs, others) if other[key] > 0)
+
+
+def _excess(runs, floor, nginx, key):
+    """(ours - floor) / (nginx - floor), over the rounds in which nginx cost more than the floor."""
+    return summary((run[key] - low[key]) / (high[key] - low[key])
+                   for run, low, high in zip(runs, floor, nginx) if high[key] > low[key])

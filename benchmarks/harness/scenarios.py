@@ -1,0 +1,182 @@
+"""What is run: each scenario takes the lab and the settings and returns its runs by contestant.
+
+A run is one contestant under one load for one short round. Rounds are paired: in each of them
+every contestant runs once, in an order that rotates, so that they all meet the same machine.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Callable
+
+from . import contestants as who
+from . import load, measure
+
+SETTLE_SECONDS = 0.05  # for the closing of the load's connections, which is part of the cost
+IDLE_SETTLE_SECONDS = 1.0
+MIB = 1024 * 1024
+FIRST_TRANSFER_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Settings:
+    rounds: int = 9
+    seconds: int = 2
+    connections: int = 64
+    idle_connections: int = 10_000
+    transfer_bytes: int = 1024 * MIB
+    warm_up: int = 1  # rounds that are thrown away
+
+
+QUICK = Settings(rounds=1, seconds=1, connections=16, idle_connections=200,
+                 transfer_bytes=16 * MIB, warm_up=0)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    kind: str  # requests, transfer or idle: decides the columns of its table
+    title: str
+    contestants: tuple
+    run: Callable  # (lab, settings, contestants) -> {name: [run, ...]}
+    most_rounds: int = 1000
+    quick: tuple = ("gateway",)  # who takes part in the smoke
+
+    def limited(self, settings):
+        return replace(settings, rounds=min(settings.rounds, self.most_rounds))
+
+
+def _rotated(items, by):
+    by %= len(items)
+    return items[by:] + items[:by]
+
+
+def _paired_rounds(lab, settings, contestants, run_once):
+    """Interleaves the rounds; checks in the end that nobody died and no log line is missing."""
+    names = [contestant.name for contestant in contestants]
+    runs = {name: [] for name in names}
+    with lab.running(contestants) as proxies:
+        for number in range(settings.warm_up + settings.rounds):
+            for name in _rotated(names, number):
+                runs[name].append(run_once(proxies[name]))
+    for name, proxy in proxies.items():
+        answered = sum(run.get("requests", 0) for run in runs[name])
+        runs[name][-1]["problems"] += proxy.end_problems(answered)
+    return {name: kept[settings.warm_up:] for name, kept in runs.items()}
+
+
+def _measured(proxy, work):
+    """Runs `work` and adds what it cost the proxy to what the load saw."""
+    pids = proxy.pids()
+    start, before = time.monotonic(), measure.cpu_time(pids)
+    seen = work()
+    busy_until = time.monotonic()
+    time.sleep(SETTLE_SECONDS)
+    used = measure.cpu_time(pids) - before
+    wall_ns = (busy_until - start) * 1e9
+    return {**seen, "cpu_ns": used.total_ns, "user_share": used.user_share(),
+            "busy": used.total_ns / wall_ns, "waiting": used.waiting_ns / wall_ns}
+
+
+def _request_run(lab, settings, proxy, close):
+    run = _measured(proxy, lambda: load.wrk(lab, proxy.address, settings.connections,
+                                            settings.seconds, close))
+    if not run["requests"]:
+        return run
+    run["cpu_us"] = run["cpu_ns"] / 1e3 / run["requests"]
+    run["user_us"] = run["cpu_us"] * run["user_share"]
+    run["system_us"] = run["cpu_us"] - run["user_us"]
+    run["requests_per_second"] = run["requests"] / (run["duration_us"] / 1e6)
+    run["rss_mib"] = measure.rss_kib(proxy.pids()) / 1024
+    if run["busy"] + run["waiting"] < 0.5:
+        run["problems"].append("the load kept the proxy less than half busy")
+    return run
+
+
+def _requests(lab, settings, contestants, close=False):
+    return _paired_rounds(lab, settings, contestants,
+                          lambda proxy: _request_run(lab, settings, proxy, close))
+
+
+def _churn(lab, settings, contestants):
+    return _requests(lab, settings, contestants, close=True)
+
+
+def _transfer_run(lab, settings, proxy, upload):
+    pids = proxy.pids()
+    if proxy.resting_rss_kib is None:
+        load.transfer(lab, proxy.address, FIRST_TRANSFER_BYTES, upload)  # touches all its code
+        proxy.resting_rss_kib = measure.rss_kib(pids)
+    measure.reset_peak(pids)
+    run = _measured(proxy, lambda: load.transfer(lab, proxy.address, settings.transfer_bytes,
+                                                 upload))
+    if run["problems"]:
+        return run
+    gibibytes = settings.transfer_bytes / (1024 * MIB)
+    run["cpu_ms"] = run["cpu_ns"] / 1e6 / gibibytes
+    run["user_ms"] = run["cpu_ms"] * run["user_share"]
+    run["system_ms"] = run["cpu_ms"] - run["user_ms"]
+    run["mib_per_second"] = settings.transfer_bytes / MIB / run["seconds"]
+    run["growth_mib"] = (measure.peak_rss_kib(pids) - proxy.resting_rss_kib) / 1024
+    run["rss_mib"] = measure.rss_kib(pids) / 1024
+    return run
+
+
+def _transfers(lab, settings, contestants, upload):
+    return _paired_rounds(lab, replace(settings, warm_up=0), contestants,
+                          lambda proxy: _transfer_run(lab, settings, proxy, upload))
+
+
+def _download(lab, settings, contestants):
+    return _transfers(lab, settings, contestants, upload=False)
+
+
+def _upload(lab, settings, contestants):
+    return _transfers(lab, settings, contestants, upload=True)
+
+
+def _idle_run(lab, settings, proxy):
+    """Weighs the proxy before and while it holds idle connections, all of which it must keep."""
+    load.hold(lab, proxy.address, settings.connections, lambda: None)  # fills its pools
+    pids = proxy.pids()
+    before = measure.pss_bytes(pids)
+    weights = []
+
+    def weigh():
+        time.sleep(IDLE_SETTLE_SECONDS)
+        weights.append((measure.pss_bytes(pids), measure.rss_kib(pids)))
+
+    seen = load.hold(lab, proxy.address, settings.idle_connections, weigh)
+    if seen["problems"]:
+        return seen
+    weight, rss_kib = weights[0]
+    return {**seen, "bytes_per_connection": (weight - before) / settings.idle_connections,
+            "before_mib": before / MIB, "rss_mib": rss_kib / 1024}
+
+
+def _idle(lab, settings, contestants):
+    return _paired_rounds(lab, replace(settings, warm_up=0), contestants,
+                          lambda proxy: _idle_run(lab, settings, proxy))
+
+
+_PEERS = (who.NGINX, who.HAPROXY, who.NGHTTPX)
+_TRANSFER = (who.FLOOR, who.NGINX, who.NGINX_UNBUFFERED, who.HAPROXY, who.GATEWAY)
+
+ALL = (
+    Scenario("plain", "requests", "a plain reverse proxy; 128-byte bodies on keep-alive connections",
+             (who.FLOOR, who.FLOOR_UV, *_PEERS, who.GATEWAY), _requests,
+             quick=("floor-epoll", "nginx", "gateway")),
+    Scenario("layers", "requests", "the gateway with 1 to 8 trivial middlewares",
+             (who.FLOOR, who.NGINX, who.GATEWAY, *map(who.gateway_with_layers, (1, 2, 4, 8))),
+             _requests, quick=("gateway+8",)),
+    Scenario("access_log", "requests", "request id and JSON access log to a file",
+             (who.FLOOR, who.NGINX, who.NGINX_LOGGED, who.GATEWAY, who.GATEWAY_LOGGED),
+             _requests, quick=("nginx-logged", "gateway-logged")),
+    Scenario("churn", "requests", "a new client connection for each request",
+             (who.FLOOR, who.FLOOR_UV, *_PEERS, who.GATEWAY), _churn, most_rounds=5),
+    Scenario("idle", "idle", "memory of idle keep-alive connections",
+             (*_PEERS, who.GATEWAY), _idle, most_rounds=1),
+    Scenario("download", "transfer", "one long body from the origin to the client",
+             _TRANSFER, _download, most_rounds=3),
+    Scenario("upload", "transfer", "one long body from the client to the origin",
+             _TRANSFER, _upload, most_rounds=3),
+)
