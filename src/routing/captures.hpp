@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Captures: where in the path the parameters of the matched route lie. Offsets, not views, so that
-// a request may be moved after it was matched. Values are raw: still percent-encoded.
+// a request may be moved after it was matched. Values are raw: still percent-encoded. Part of the
+// answer to one lookup.
 #pragma once
 
 #include <array>
@@ -10,7 +11,7 @@
 
 #include "gatewaykit/routing/match.hpp"
 
-namespace gatewaykit {
+namespace gatewaykit::routing {
 
 /// A part of a path.
 struct Capture {
@@ -34,4 +35,4 @@ class Captures {
   std::uint32_t size_;
 };
 
-}  // namespace gatewaykit
+}  // namespace gatewaykit::routing

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "routing/host_set.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "http/scan.hpp"
+
+namespace gatewaykit::routing {
+namespace {
+
+constexpr std::size_t kMaxHostSize = 253;  // RFC 1035 section 2.3.4, without the final dot.
+constexpr std::size_t kMaxPortSize = 6;    // ":65535"
+
+struct Authority {
+  std::string_view host;
+  std::string_view port;  // With its colon; empty where there is none.
+};
+
+Authority split(std::string_view authority) noexcept {
+  const std::size_t bracket = authority.rfind(']');
+  const std::size_t colon = authority.rfind(':');
+  if (colon == std::string_view::npos || (bracket != std::string_view::npos && colon < bracket)) {
+    return {authority, {}};
+  }
+  return {authority.substr(0, colon), authority.substr(colon)};
+}
+
+bool is_port(std::string_view port) {
+  unsigned value = 0;
+  for (const char c : port.substr(1)) {
+    if (!is_digit(c)) return false;
+    value = value * 10 + static_cast<unsigned>(c - '0');
+  }
+  return port.size() > 1 && port.size() <= kMaxPortSize && port[1] != '0' && value <= 65535;
+}
+
+/// Bracketed, and made of what an address of RFC 4291 is written with. Compared as text.
+bool is_ipv6_literal(std::string_view host) {
+  return host.size() > 2 && host.front() == '[' && host.back() == ']' &&
+         std::all_of(host.begin() + 1, host.end() - 1,
+                     [](char c) { return hex_value(c) >= 0 || c == ':' || c == '.'; });
+}
+
+/// Labels of letters, digits, '-' and '_', none of them empty.
+bool is_name(std::string_view host) {
+  if (host.empty() || host.size() > kMaxHostSize || host.front() == '.' || host.back() == '.') {
+    return false;
+  }
+  return host.find("..") == std::string_view::npos &&
+         std::all_of(host.begin(), host.end(), [](char c) {
+           return is_alpha(c) || is_digit(c) || c == '-' || c == '_' || c == '.';
+         });
+}
+
+}  // namespace
+
+std::optional<HostId> HostSet::add(std::string_view pattern, std::vector<std::string>& problems) {
+  if (pattern.empty() || pattern == "*") return kAnyHost;
+  const Authority authority = split(pattern);
+  const bool suffix = pattern.starts_with("*.");
+  const std::string_view name = suffix ? authority.host.substr(2) : authority.host;
+  if (!is_name(name) && (suffix || !is_ipv6_literal(name))) {
+    problems.push_back(fmt::format(
+        "{} is no host: write example.com, *.example.com, an IP address ([::1]) or an A-label "
+        "(xn--...), with or without a port",
+        pattern));
+    return std::nullopt;
+  }
+  if (!authority.port.empty() && !is_port(authority.port)) {
+    problems.push_back(fmt::format("the port in {} is no number from 1 to 65535", pattern));
+    return std::nullopt;
+  }
+  std::string key(pattern.substr(suffix ? 1 : 0));
+  std::transform(key.begin(), key.end(), key.begin(), to_lower);
+  if (suffix) longest_suffix_ = std::max(longest_suffix_, name.size() + 1);
+  return ids_.try_emplace(std::move(key), static_cast<HostId>(ids_.size() + 1)).first->second;
+}
+
+HostIds HostSet::resolve(std::string_view authority) const noexcept {
+  HostIds ids;
+  Authority parts = split(authority);
+  if (parts.host.ends_with('.')) parts.host.remove_suffix(1);  // The same name, spelled in full.
+  if (ids_.empty() || parts.host.size() > kMaxHostSize || parts.port.size() > kMaxPortSize) {
+    ids.add(kAnyHost);
+    return ids;
+  }
+  std::array<char, kMaxHostSize + kMaxPortSize> lower;
+  char* const host_end =
+      std::transform(parts.host.begin(), parts.host.end(), lower.data(), to_lower);
+  std::copy(parts.port.begin(), parts.port.end(), host_end);
+  const std::string_view host(lower.data(), parts.host.size() + parts.port.size());
+
+  add_if_named(ids, host, parts.port.size());
+  std::size_t dot = host.find('.');
+  while (dot < parts.host.size()) {
+    // A suffix pattern stands for at least one label, so a leading dot begins none.
+    if (dot > 0 && parts.host.size() - dot <= longest_suffix_) {
+      add_if_named(ids, host.substr(dot), parts.port.size());
+    }
+    dot = host.find('.', dot + 1);
+  }
+  ids.add(kAnyHost);
+  return ids;
+}
+
+void HostSet::add_if_named(HostIds& ids, std::string_view host,
+                           std::size_t port_size) const noexcept {
+  if (port_size > 0) {
+    if (const auto found = ids_.find(host); found != ids_.end()) ids.add(found->second);
+    host.remove_suffix(port_size);
+  }
+  if (const auto found = ids_.find(host); found != ids_.end()) ids.add(found->second);
+}
+
+std::size_t HostSet::bytes() const noexcept {
+  std::size_t bytes = ids_.bucket_count() * sizeof(void*);
+  for (const auto& [host, id] : ids_) {
+    bytes += sizeof(std::pair<const std::string, HostId>) + 2 * sizeof(void*);
+    if (host.capacity() > std::string().capacity()) bytes += host.capacity() + 1;
+  }
+  return bytes;
+}
+
+}  // namespace gatewaykit::routing
