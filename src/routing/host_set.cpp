@@ -13,20 +13,6 @@ namespace {
 constexpr std::size_t kMaxHostSize = 253;  // RFC 1035 section 2.3.4, without the final dot.
 constexpr std::size_t kMaxPortSize = 6;    // ":65535"
 
-struct Authority {
-  std::string_view host;
-  std::string_view port;  // With its colon; empty where there is none.
-};
-
-Authority split(std::string_view authority) noexcept {
-  const std::size_t bracket = authority.rfind(']');
-  const std::size_t colon = authority.rfind(':');
-  if (colon == std::string_view::npos || (bracket != std::string_view::npos && colon < bracket)) {
-    return {authority, {}};
-  }
-  return {authority.substr(0, colon), authority.substr(colon)};
-}
-
 bool is_port(std::string_view port) {
   unsigned value = 0;
   for (const char c : port.substr(1)) {
@@ -56,6 +42,15 @@ bool is_name(std::string_view host) {
 
 }  // namespace
 
+HostSet::Authority HostSet::split(std::string_view authority) noexcept {
+  const std::size_t bracket = authority.rfind(']');
+  const std::size_t colon = authority.rfind(':');
+  if (colon == std::string_view::npos || (bracket != std::string_view::npos && colon < bracket)) {
+    return {authority, {}};
+  }
+  return {authority.substr(0, colon), authority.substr(colon)};
+}
+
 std::optional<HostId> HostSet::add(std::string_view pattern, std::vector<std::string>& problems) {
   if (pattern.empty() || pattern == "*") return kAnyHost;
   const Authority authority = split(pattern);
@@ -80,29 +75,25 @@ std::optional<HostId> HostSet::add(std::string_view pattern, std::vector<std::st
 
 HostIds HostSet::resolve(std::string_view authority) const noexcept {
   HostIds ids;
-  Authority parts = split(authority);
-  if (parts.host.ends_with('.')) parts.host.remove_suffix(1);  // The same name, spelled in full.
-  if (ids_.empty() || parts.host.size() > kMaxHostSize || parts.port.size() > kMaxPortSize) {
-    ids.add(kAnyHost);
-    return ids;
-  }
-  std::array<char, kMaxHostSize + kMaxPortSize> lower;
-  char* const host_end =
-      std::transform(parts.host.begin(), parts.host.end(), lower.data(), to_lower);
-  std::copy(parts.port.begin(), parts.port.end(), host_end);
-  const std::string_view host(lower.data(), parts.host.size() + parts.port.size());
-
-  add_if_named(ids, host, parts.port.size());
-  std::size_t dot = host.find('.');
-  while (dot < parts.host.size()) {
-    // A suffix pattern stands for at least one label, so a leading dot begins none.
-    if (dot > 0 && parts.host.size() - dot <= longest_suffix_) {
-      add_if_named(ids, host.substr(dot), parts.port.size());
-    }
-    dot = host.find('.', dot + 1);
-  }
+  if (!ids_.empty()) add_named(ids, split(authority));
   ids.add(kAnyHost);
   return ids;
+}
+
+void HostSet::add_named(HostIds& ids, Authority authority) const noexcept {
+  auto [name, port] = authority;
+  if (name.ends_with('.')) name.remove_suffix(1);  // The same name, spelled in full.
+  if (name.size() > kMaxHostSize || port.size() > kMaxPortSize) return;
+  std::array<char, kMaxHostSize + kMaxPortSize> lower;
+  char* const name_end = std::transform(name.begin(), name.end(), lower.data(), to_lower);
+  std::copy(port.begin(), port.end(), name_end);
+  const std::string_view host(lower.data(), name.size() + port.size());
+
+  // A leading dot is no label, hence neither a name of its own nor the start of a suffix.
+  if (!host.starts_with('.')) add_if_named(ids, host, port.size());
+  for (std::size_t dot = host.find('.', 1); dot < name.size(); dot = host.find('.', dot + 1)) {
+    if (name.size() - dot <= longest_suffix_) add_if_named(ids, host.substr(dot), port.size());
+  }
 }
 
 void HostSet::add_if_named(HostIds& ids, std::string_view host,

@@ -58,6 +58,12 @@ class HostSet {
     }
   };
 
+  struct Authority {
+    std::string_view host;
+    std::string_view port;  // With its colon; empty where there is none.
+  };
+  static Authority split(std::string_view authority) noexcept;
+  void add_named(HostIds& ids, Authority authority) const noexcept;
   void add_if_named(HostIds& ids, std::string_view host, std::size_t port_size) const noexcept;
 
   // Exact hosts as they are, suffixes with their leading dot, both with ":port" where they name

@@ -32,48 +32,34 @@ RouteTable::Candidate RouteTable::candidate(const Group& group,
   return load<Candidate>(group.first + index * words_of<Candidate>());
 }
 
-/// The part of a group that names `host`.
-RouteTable::Group RouteTable::with_host(const Group& group, HostId host) const noexcept {
-  if (host == kAnyHost && candidate(group, group.count - 1).host == kAnyHost) return group;
-  // The first candidate whose host is not below `bound`.
-  const auto lower_bound = [&](std::uint32_t from, HostId bound) {
-    for (std::uint32_t count = group.count - from; count > 0;) {
-      const std::uint32_t half = count / 2;
-      if (candidate(group, from + half).host < bound) {
-        from += half + 1;
-        count -= half + 1;
-      } else {
-        count = half;
-      }
-    }
-    return from;
-  };
-  const std::uint32_t begin = lower_bound(0, host);
-  const std::uint32_t end = lower_bound(begin, host + 1);
-  return {group.first + begin * words_of<Candidate>(), end - begin};
-}
-
-std::uint64_t RouteTable::edge_key(NodeRef parent, std::string_view segment) noexcept {
-  return (hash_segment(segment) + parent) * 0xd6e8feb86659fd93;
+/// The rest of a group from the first candidate that names `host`; empty where none does.
+RouteTable::Group RouteTable::from_host(const Group& group, HostId host) const noexcept {
+  std::uint32_t begin = 0;
+  if (group.count <= kScanned || host == kAnyHost) {  // Any host comes first, if at all.
+    while (begin < group.count && candidate(group, begin).host < host) ++begin;
+  } else {
+    const std::uint64_t key = HashIndex::key(group.first, host);
+    const std::uint32_t found = first_by_host_.find(key, [&](std::uint32_t position) {
+      const std::uint32_t index = (position - group.first) / words_of<Candidate>();
+      return index < group.count && candidate(group, index).host == host;
+    });
+    if (found == HashIndex::kNone) return {group.first, 0};
+    begin = (found - group.first) / words_of<Candidate>();
+  }
+  return {group.first + begin * words_of<Candidate>(), group.count - begin};
 }
 
 RouteTable::NodeRef RouteTable::literal_child(NodeRef ref, const Node& node,
                                               std::string_view segment) const noexcept {
   if (node.literals == kNone || segment.size() > longest_literal_) return kNone;
-  if (node.literals == kHashed) return hashed_child(ref, segment);
-  return label(node.literals, load<Node>(node.literals)) == segment ? node.literals : kNone;
-}
-
-RouteTable::NodeRef RouteTable::hashed_child(NodeRef parent,
-                                             std::string_view segment) const noexcept {
-  const std::uint64_t key = edge_key(parent, segment);
-  for (std::size_t i = key >> slot_shift_;; i = (i + 1) & (slots_.size() - 1)) {
-    const Slot slot = slots_[i];
-    if (slot.child == kNone) return kNone;
-    if (slot.tag != static_cast<std::uint32_t>(key)) continue;
-    const Node child = load<Node>(slot.child);
-    if (child.parent == parent && label(slot.child, child) == segment) return slot.child;
+  if (node.literals != kHashed) {
+    return label(node.literals, load<Node>(node.literals)) == segment ? node.literals : kNone;
   }
+  const std::uint64_t key = HashIndex::key(ref, hash_segment(segment));
+  return literals_.find(key, [&](NodeRef child_ref) {
+    const Node child = load<Node>(child_ref);
+    return child.parent == ref && label(child_ref, child) == segment;
+  });
 }
 
 /// Calls `visit(group, trail)` for each group of candidates whose pattern matches the whole path,
@@ -86,37 +72,40 @@ void RouteTable::walk(const PathSegments& path, Visit visit) const {
     std::uint8_t parameters;
     bool tail;  // Not the node itself but its wildcard.
   };
-  // The way ahead, nearest last. A node leaves behind its wildcard and its parameter at most.
-  std::array<Step, 2 * kMaxPatternSegments + 2> ahead;
-  std::array<std::uint8_t, kMaxCaptures> parameters;
+  // What is left to try, nearest last. A node leaves behind its wildcard and its parameter at most.
+  std::array<Step, 2 * (kMaxPatternSegments + 1)> left;
   std::size_t count = 0;
-  ahead[count++] = {kRoot, 0, 0, false};
-  while (count > 0) {
-    const Step step = ahead[--count];
+  std::array<std::uint8_t, kMaxCaptures> parameters;
+  Step step{kRoot, 0, 0, false};
+  for (;;) {
     const Node node = load<Node>(step.node);
-    const std::span captured(parameters.data(), step.parameters);
-    if (step.tail) {
-      if (visit(wildcard_group(step.node, node), Trail{captured, step.depth})) return;
-      continue;
-    }
     if (node.is_parameter)
       parameters[step.parameters - 1u] = static_cast<std::uint8_t>(step.depth - 1);
-    if (step.depth == path.size()) {
-      if (node.exact_count > 0 &&
-          visit(exact_group(step.node, node), Trail{captured, std::nullopt})) {
+    const std::span captured(parameters.data(), step.parameters);
+    Step next{kNone, 0, 0, false};
+    if (step.tail) {
+      if (visit(wildcard_group(step.node, node), Trail{captured, step.depth})) return;
+    } else {
+      if (node.wildcard_count > 0) left[count++] = {step.node, step.depth, step.parameters, true};
+      if (step.depth < path.size()) {
+        const std::string_view segment = path[step.depth];
+        const auto depth = static_cast<std::uint8_t>(step.depth + 1);
+        const NodeRef literal = literal_child(step.node, node, segment);
+        if (literal != kNone) next = {literal, depth, step.parameters, false};
+        if (node.parameter != kNone && !segment.empty()) {
+          const auto taken = static_cast<std::uint8_t>(step.parameters + 1);
+          (literal == kNone ? next : left[count++]) = {node.parameter, depth, taken, false};
+        }
+      } else if (node.exact_count > 0 &&
+                 visit(exact_group(step.node, node), Trail{captured, std::nullopt})) {
         return;
       }
     }
-    if (node.wildcard_count > 0) ahead[count++] = {step.node, step.depth, step.parameters, true};
-    if (step.depth == path.size()) continue;
-    const std::string_view segment = path[step.depth];
-    const auto below = static_cast<std::uint8_t>(step.depth + 1);
-    if (node.parameter != kNone && !segment.empty()) {
-      ahead[count++] = {node.parameter, below, static_cast<std::uint8_t>(step.parameters + 1),
-                        false};
+    if (next.node == kNone) {
+      if (count == 0) return;
+      next = left[--count];
     }
-    const NodeRef literal = literal_child(step.node, node, segment);
-    if (literal != kNone) ahead[count++] = {literal, below, step.parameters, false};
+    step = next;
   }
 }
 
@@ -125,9 +114,10 @@ void RouteTable::walk(const PathSegments& path, Visit visit) const {
 bool RouteTable::offer(const Request& request, const Group& group,
                        RouteMatch& match) const noexcept {
   for (const HostId host : request.hosts) {
-    const Group part = with_host(group, host);
+    const Group part = from_host(group, host);
     for (std::uint32_t i = 0; i < part.count; ++i) {
       const Candidate candidate = this->candidate(part, i);
+      if (candidate.host != host) break;
       if (candidate.conditions != kNoConditions &&
           !conditions_.hold(candidate.conditions, request.headers)) {
         continue;
@@ -165,8 +155,8 @@ std::string_view RouteTable::pattern(std::uint32_t route) const noexcept {
 }
 
 std::size_t RouteTable::bytes() const noexcept {
-  return sizeof *this + words_.capacity() * sizeof(std::uint32_t) +
-         slots_.capacity() * sizeof(Slot) + patterns_.capacity() * sizeof(Text) + text_.capacity() +
+  return sizeof *this + words_.capacity() * sizeof(std::uint32_t) + literals_.bytes() +
+         first_by_host_.bytes() + patterns_.capacity() * sizeof(Text) + text_.capacity() +
          hosts_.bytes() + conditions_.bytes();
 }
 

@@ -23,6 +23,7 @@
 #include "gatewaykit/routing/match.hpp"
 #include "routing/captures.hpp"
 #include "routing/field_conditions.hpp"
+#include "routing/hash_index.hpp"
 #include "routing/host_set.hpp"
 #include "routing/method_set.hpp"
 #include "routing/path_segments.hpp"
@@ -92,14 +93,14 @@ class RouteTable {
   using NodeRef = std::uint32_t;
   static constexpr NodeRef kRoot = 0;
   static constexpr NodeRef kNone = 0;    // The root is nobody's child.
-  static constexpr NodeRef kHashed = 1;  // Several literal children: look in slots_.
+  static constexpr NodeRef kHashed = 1;  // Several literal children: see literals_.
 
   struct Node {
     NodeRef parent;
     NodeRef literals;  // kNone, kHashed or the only literal child.
     NodeRef parameter;
-    std::uint32_t label_size : 31;
-    std::uint32_t is_parameter : 1;
+    std::uint16_t label_size;
+    std::uint16_t is_parameter;  // 0 or 1.
     std::uint32_t exact_count;
     std::uint32_t wildcard_count;
   };
@@ -116,12 +117,7 @@ class RouteTable {
     std::uint32_t first;  // Index into words_.
     std::uint32_t count;
   };
-
-  /// One entry of the hash table over all (node, literal) pairs.
-  struct Slot {
-    std::uint32_t tag;
-    NodeRef child;  // kNone: the slot is free.
-  };
+  static constexpr std::uint32_t kScanned = 8;
 
   struct Text {
     std::uint32_t offset;  // Into text_.
@@ -151,20 +147,18 @@ class RouteTable {
   Group exact_group(NodeRef ref, const Node& node) const noexcept;
   Group wildcard_group(NodeRef ref, const Node& node) const noexcept;
   Candidate candidate(const Group& group, std::uint32_t index) const noexcept;
-  Group with_host(const Group& group, HostId host) const noexcept;
+  Group from_host(const Group& group, HostId host) const noexcept;
 
-  static std::uint64_t edge_key(NodeRef parent, std::string_view segment) noexcept;
   NodeRef literal_child(NodeRef ref, const Node& node, std::string_view segment) const noexcept;
-  NodeRef hashed_child(NodeRef parent, std::string_view segment) const noexcept;
 
   template <class Visit>
   void walk(const PathSegments& path, Visit visit) const;
   bool offer(const Request& request, const Group& group, RouteMatch& match) const noexcept;
 
   std::vector<std::uint32_t> words_;
-  std::vector<Slot> slots_;  // A power of two of them, at most half of them taken.
-  unsigned slot_shift_ = 0;
-  std::size_t depth_ = 0;  // Of the deepest node.
+  HashIndex literals_;       // By node and segment: the child.
+  HashIndex first_by_host_;  // By group, if it is longer than kScanned, and host: the candidate.
+  std::size_t depth_ = 0;    // Of the deepest node.
   std::size_t longest_literal_ = 0;
   std::vector<Text> patterns_;  // By route.
   std::string text_;

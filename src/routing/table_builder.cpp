@@ -30,48 +30,54 @@ class TableBuilder {
     Candidate candidate;
   };
   static constexpr char kSeparator = '\1';
-  static constexpr char kParameter = '{';
-  static constexpr char kWildcard = '*';
+  static constexpr std::string_view kParameter = "{";  // No literal reads like these two.
+  static constexpr std::string_view kWildcard = "*";
 
   /// A run of checked_.
-  struct Range {
-    std::size_t begin;
-    std::size_t end;
-  };
-  /// A run of routes that go on with the same segment.
-  struct Branch {
-    std::string_view segment;
-    Range range;
+  using Range = std::span<const Checked>;
+  /// Routes that pass through a node, by how they go on.
+  struct Parts {
+    Range exact;  // They end there.
+    Range wildcard;
+    Range parameter;
+    std::vector<Range> literals;  // One range for each literal.
   };
   struct Place {
     NodeRef parent;
+    std::string_view label;  // Empty for a parameter.
+    bool is_parameter;
     std::size_t depth;
-    std::size_t key_size;  // How much of the keys the node's ancestors and itself stand for.
+    std::size_t key_size;  // How much of the keys the node and those above it stand for.
   };
   struct Written {
     NodeRef node;
     std::size_t visits;  // The most nodes that a walk may visit from here.
   };
-  struct Edge {
-    NodeRef parent;
-    NodeRef child;
-    std::string_view segment;
+  /// What is to go into a HashIndex once their number is known.
+  struct Entry {
+    std::uint64_t key;
+    std::uint32_t position;
   };
 
   void check(std::size_t route);
   std::optional<MethodSet> check_methods(const Match& match);
   void report(std::size_t route, std::string_view problem);
 
-  Written write_node(const Place& place, std::string_view segment, Range range);
-  std::vector<Branch> split(Range range, std::size_t key_size) const;
+  Written write_node(const Place& place, Range range);
+  std::size_t write_literals(const Place& place, NodeRef ref, Node& node, const Parts& parts);
+  static std::string_view next_segment(const Checked& route, std::size_t key_size);
+  static Parts split(Range range, std::size_t key_size);
   void write_candidates(Range range);
-  void settle_methods(std::span<Candidate> equals);
+  void keep_pattern(std::uint32_t route);
+  void settle_methods(std::vector<Candidate>& candidates);
+  void settle_methods_of_equals(std::span<Candidate> equals);
   void report_equal(const Candidate& first, const Candidate& second);
-  void write_slots();
+  void write_indices();
 
+  std::uint32_t position() const { return static_cast<std::uint32_t>(table_.words_.size()); }
   template <class T>
   void append(const T& value) {
-    const std::size_t at = table_.words_.size();
+    const std::uint32_t at = position();
     table_.words_.resize(at + RouteTable::words_of<T>());
     std::memcpy(&table_.words_[at], &value, sizeof value);
   }
@@ -83,7 +89,8 @@ class TableBuilder {
   std::vector<std::string> found_;  // By the checks of one route.
   std::vector<PatternSegment> segments_;
   std::vector<Checked> checked_;
-  std::vector<Edge> edges_;
+  std::vector<Entry> literals_;
+  std::vector<Entry> hosts_;
 };
 
 RouteTable::Built RouteTable::build(std::span<const Match> routes) {
@@ -97,7 +104,7 @@ RouteTable::Built TableBuilder::build() {
     return std::tie(a.key, a.candidate.route) < std::tie(b.key, b.candidate.route);
   });
   table_.patterns_.resize(routes_.size());
-  const Written root = write_node({RouteTable::kNone, 0, 0}, {}, {0, checked_.size()});
+  const Written root = write_node({RouteTable::kNone, {}, false, 0, 0}, checked_);
   if (root.visits > kMaxVisits) {
     problems_.push_back(
         {0, fmt::format("the routes overlap on so many levels that one path could be tried in {} "
@@ -109,7 +116,7 @@ RouteTable::Built TableBuilder::build() {
                      [](const auto& a, const auto& b) { return a.route < b.route; });
     return {std::nullopt, std::move(problems_)};
   }
-  write_slots();
+  write_indices();
   table_.conditions_.seal();
   table_.words_.shrink_to_fit();
   table_.text_.shrink_to_fit();
@@ -163,109 +170,129 @@ std::optional<MethodSet> TableBuilder::check_methods(const Match& match) {
   return methods;
 }
 
-/// Writes the node for `segment` and, behind it, all that lies below.
-TableBuilder::Written TableBuilder::write_node(const Place& place, std::string_view segment,
-                                               Range range) {
-  Range exact{range.begin, range.begin};
-  while (exact.end < range.end && checked_[exact.end].key.size() == place.key_size) ++exact.end;
-  const std::vector<Branch> branches = split({exact.end, range.end}, place.key_size);
-  const auto branch_of = [&](char kind) {
-    return std::find_if(branches.begin(), branches.end(), [kind](const Branch& branch) {
-      return branch.segment.size() == 1 && branch.segment.front() == kind;
-    });
-  };
-  const auto wildcard = branch_of(kWildcard);
-  const auto parameter = branch_of(kParameter);
-
-  const auto ref = static_cast<NodeRef>(table_.words_.size());
-  const bool is_parameter = segment == std::string_view(&kParameter, 1);
-  const std::string_view label = is_parameter ? std::string_view() : segment;
-  Node node{place.parent, RouteTable::kNone, RouteTable::kNone, {}, is_parameter, {}, {}};
-  node.label_size = static_cast<std::uint32_t>(label.size()) & 0x7fffffff;
-  node.exact_count = static_cast<std::uint32_t>(exact.end - exact.begin);
+/// Writes a node and, behind it, all that lies below.
+TableBuilder::Written TableBuilder::write_node(const Place& place, Range range) {
+  const Parts parts = split(range, place.key_size);
+  const NodeRef ref = position();
+  Node node{};
+  node.parent = place.parent;
+  node.label_size = static_cast<std::uint16_t>(place.label.size());
+  node.is_parameter = place.is_parameter ? 1 : 0;
+  node.exact_count = static_cast<std::uint32_t>(parts.exact.size());
+  node.wildcard_count = static_cast<std::uint32_t>(parts.wildcard.size());
   append(node);
-  append_label(label);
-  write_candidates(exact);
-  Written written{ref, 1};
-  if (wildcard != branches.end()) {
-    node.wildcard_count = static_cast<std::uint32_t>(wildcard->range.end - wildcard->range.begin);
-    write_candidates(wildcard->range);
-    ++written.visits;
-  }
-
+  append_label(place.label);
+  write_candidates(parts.exact);
+  write_candidates(parts.wildcard);
   table_.depth_ = std::max(table_.depth_, place.depth);
-  std::size_t literal_visits = 0;
-  std::vector<Edge> literals;
-  for (auto branch = branches.begin(); branch != branches.end(); ++branch) {
-    if (branch == wildcard) continue;
-    const Place below{ref, place.depth + 1, place.key_size + 1 + branch->segment.size()};
-    const Written child = write_node(below, branch->segment, branch->range);
-    if (branch == parameter) {
-      node.parameter = child.node;
-      written.visits += child.visits;
-    } else {
-      literals.push_back({ref, child.node, branch->segment});
-      literal_visits = std::max(literal_visits, child.visits);
-    }
-  }
-  written.visits += literal_visits;
-  if (literals.size() == 1) node.literals = literals.front().child;
-  if (literals.size() > 1) {
-    node.literals = RouteTable::kHashed;
-    edges_.insert(edges_.end(), literals.begin(), literals.end());
+
+  std::size_t visits = parts.wildcard.empty() ? 1 : 2;
+  visits += write_literals(place, ref, node, parts);
+  if (!parts.parameter.empty()) {
+    const Place below{ref, {}, true, place.depth + 1, place.key_size + 2};
+    const Written child = write_node(below, parts.parameter);
+    node.parameter = child.node;
+    visits += child.visits;
   }
   std::memcpy(&table_.words_[ref], &node, sizeof node);
-  return written;
+  return {ref, visits};
 }
 
-std::vector<TableBuilder::Branch> TableBuilder::split(Range range, std::size_t key_size) const {
-  std::vector<Branch> branches;
-  for (std::size_t i = range.begin; i < range.end; ++i) {
-    const std::string_view rest = std::string_view(checked_[i].key).substr(key_size + 1);
-    const std::string_view segment = rest.substr(0, rest.find(kSeparator));
-    if (branches.empty() || branches.back().segment != segment) {
-      branches.push_back({segment, {i, i}});
+/// Writes the literal children of a node. The most nodes that a walk may visit among them: it takes
+/// one of them at most.
+std::size_t TableBuilder::write_literals(const Place& place, NodeRef ref, Node& node,
+                                         const Parts& parts) {
+  std::size_t visits = 0;
+  for (const Range& range : parts.literals) {
+    const std::string_view segment = next_segment(range.front(), place.key_size);
+    const Place below{ref, segment, false, place.depth + 1, place.key_size + 1 + segment.size()};
+    const Written child = write_node(below, range);
+    visits = std::max(visits, child.visits);
+    node.literals = child.node;
+    if (parts.literals.size() > 1) {
+      literals_.push_back({HashIndex::key(ref, hash_segment(segment)), child.node});
     }
-    ++branches.back().range.end;
   }
-  return branches;
+  if (parts.literals.size() > 1) node.literals = RouteTable::kHashed;
+  return visits;
 }
 
-/// Writes routes of one pattern in the order in which they are tried; finds those that are equal.
-void TableBuilder::write_candidates(Range range) {
-  std::vector<Candidate> candidates;
-  for (std::size_t i = range.begin; i < range.end; ++i) {
-    candidates.push_back(checked_[i].candidate);
-    const std::string& pattern = routes_[candidates.back().route].pattern;
-    table_.patterns_[candidates.back().route] = {static_cast<std::uint32_t>(table_.text_.size()),
-                                                 static_cast<std::uint32_t>(pattern.size())};
-    table_.text_ += pattern;
-  }
+std::string_view TableBuilder::next_segment(const Checked& route, std::size_t key_size) {
+  const std::string_view rest = std::string_view(route.key).substr(key_size + 1);
+  return rest.substr(0, rest.find(kSeparator));
+}
 
-  const auto place = [](const Candidate& c) { return std::tie(c.host, c.conditions); };
-  std::sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
-    return std::tuple_cat(place(a), std::tie(a.route)) <
-           std::tuple_cat(place(b), std::tie(b.route));
-  });
-  for (auto begin = candidates.begin(); begin != candidates.end();) {
-    const auto end = std::find_if(begin, candidates.end(),
-                                  [&](const Candidate& c) { return place(c) != place(*begin); });
-    settle_methods({begin, end});
+TableBuilder::Parts TableBuilder::split(Range range, std::size_t key_size) {
+  Parts parts;
+  std::size_t begin = 0;
+  while (begin < range.size() && range[begin].key.size() == key_size) ++begin;
+  parts.exact = range.first(begin);
+  while (begin < range.size()) {
+    const std::string_view segment = next_segment(range[begin], key_size);
+    std::size_t end = begin + 1;
+    while (end < range.size() && next_segment(range[end], key_size) == segment) ++end;
+    const Range part = range.subspan(begin, end - begin);
+    if (segment == kWildcard) {
+      parts.wildcard = part;
+    } else if (segment == kParameter) {
+      parts.parameter = part;
+    } else {
+      parts.literals.push_back(part);
+    }
     begin = end;
   }
+  return parts;
+}
 
+/// Writes routes of one pattern in the order in which they are tried: by host, so that those of one
+/// host are neighbours, then the narrower before the wider.
+void TableBuilder::write_candidates(Range range) {
+  std::vector<Candidate> candidates;
+  for (const Checked& route : range) {
+    candidates.push_back(route.candidate);
+    keep_pattern(route.candidate.route);
+  }
+  settle_methods(candidates);
   const auto precedence = [&](const Candidate& c) {
     const auto [conditions, values] = table_.conditions_.rank(c.conditions);
     return std::tuple(c.host, ~conditions, ~values, c.route);  // ~: the larger first.
   };
   std::sort(candidates.begin(), candidates.end(),
             [&](const Candidate& a, const Candidate& b) { return precedence(a) < precedence(b); });
-  for (const Candidate& candidate : candidates) append(candidate);
+  const std::uint32_t first = position();
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const HostId host = candidates[i].host;
+    const bool heads = i == 0 || candidates[i - 1].host != host;
+    if (heads && candidates.size() > RouteTable::kScanned) {
+      hosts_.push_back({HashIndex::key(first, host), position()});
+    }
+    append(candidates[i]);
+  }
 }
 
-/// Routes that differ in their methods alone: no two may share one. GET takes HEAD unless another
-/// of them names it.
-void TableBuilder::settle_methods(std::span<Candidate> equals) {
+void TableBuilder::keep_pattern(std::uint32_t route) {
+  const std::string& pattern = routes_[route].pattern;
+  table_.patterns_[route] = {static_cast<std::uint32_t>(table_.text_.size()),
+                             static_cast<std::uint32_t>(pattern.size())};
+  table_.text_ += pattern;
+}
+
+/// Settles the methods of each run of candidates that differ in nothing else.
+void TableBuilder::settle_methods(std::vector<Candidate>& candidates) {
+  const auto place = [](const Candidate& c) { return std::tuple(c.host, c.conditions); };
+  std::sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
+    return std::tuple(place(a), a.route) < std::tuple(place(b), b.route);
+  });
+  for (auto begin = candidates.begin(); begin != candidates.end();) {
+    const auto end = std::find_if(begin, candidates.end(),
+                                  [&](const Candidate& c) { return place(c) != place(*begin); });
+    settle_methods_of_equals({begin, end});
+    begin = end;
+  }
+}
+
+/// No two of them may share a method. GET takes HEAD unless another of them names it.
+void TableBuilder::settle_methods_of_equals(std::span<Candidate> equals) {
   MethodSet named = 0;
   std::vector<const Candidate*> distinct;  // No more than there are methods.
   for (const Candidate& candidate : equals) {
@@ -299,17 +326,11 @@ void TableBuilder::append_label(std::string_view text) {
   if (!text.empty()) std::memcpy(&table_.words_[at], text.data(), text.size());
 }
 
-void TableBuilder::write_slots() {
-  if (edges_.empty()) return;
-  std::vector<RouteTable::Slot>& slots = table_.slots_;
-  slots.resize(std::bit_ceil(2 * edges_.size()));
-  table_.slot_shift_ = 64u - static_cast<unsigned>(std::countr_zero(slots.size()));
-  for (const Edge& edge : edges_) {
-    const std::uint64_t key = RouteTable::edge_key(edge.parent, edge.segment);
-    std::size_t i = key >> table_.slot_shift_;
-    while (slots[i].child != RouteTable::kNone) i = (i + 1) & (slots.size() - 1);
-    slots[i] = {static_cast<std::uint32_t>(key), edge.child};
-  }
+void TableBuilder::write_indices() {
+  table_.literals_.reserve(literals_.size());
+  for (const Entry& entry : literals_) table_.literals_.insert(entry.key, entry.position);
+  table_.first_by_host_.reserve(hosts_.size());
+  for (const Entry& entry : hosts_) table_.first_by_host_.insert(entry.key, entry.position);
 }
 
 }  // namespace gatewaykit::routing
