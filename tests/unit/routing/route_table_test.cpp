@@ -555,6 +555,32 @@ TEST_CASE("A lookup allocates nothing") {
   CHECK(allocation_count() > 0);  // The count does count.
 }
 
+TEST_CASE("100,000 routes take less than 512 bytes each, and all of them are found") {
+  constexpr std::size_t kRoutes = 100000;
+  std::vector<Match> matches;
+  const auto path_of = [](std::size_t i, const std::string& order, const std::string& line) {
+    return "/tenants/tenant-" + std::to_string(i) + "/v1/orders/" + order + "/lines/" + line;
+  };
+  for (std::size_t i = 0; i < kRoutes; ++i) matches.push_back(on(path_of(i, "{order}", "{line}")));
+  const Routes routes(std::move(matches));
+  CHECK(routes.table().size() == kRoutes);
+  CHECK(routes.table().bytes() < 512 * kRoutes);
+  const Headers headers;
+  for (std::size_t i = 0; i < kRoutes; i += 7) {
+    const std::string path = path_of(i, "4711", "3");
+    const RouteMatch match = routes.table().match({Method::get, path, "", headers});
+    REQUIRE(match.outcome == RouteMatch::Outcome::found);
+    REQUIRE(match.route == i);
+  }
+}
+
+TEST_CASE("Thousands of equal routes are told one by one, without comparing all pairs") {
+  const std::vector<Match> matches(20000, on("/same"));
+  const RouteTable::Built built = RouteTable::build(matches);
+  CHECK(built.problems.size() == matches.size() - 1);
+  CHECK(built.problems.back().route == matches.size() - 1);
+}
+
 TEST_CASE("A table outlives the matches that it was built from, and can be moved") {
   RouteTable table;
   {
