@@ -49,8 +49,10 @@ class GATEWAYKIT_EXPORT Router {
   /// A route with conditions on method, host and header fields.
   Router& route(Match match, Handler handler);
 
-  /// Routes under `prefix`, inside this router's layers and with layers of their own. The
-  /// reference stays valid as long as this router.
+  /// Routes under `prefix`, inside this router's layers and with layers of their own. The prefix
+  /// may hold parameters; a slash at its end is dropped, and an empty one groups by layers alone.
+  /// In a group of "/api" the pattern "/users" means "/api/users", and "" means "/api". The
+  /// reference stays valid as long as this router or the one that it was moved to.
   Router& group(std::string_view prefix);
   /// Answers what no route matches; inside this router's layers. Root router only.
   void not_found(Handler handler);
@@ -58,8 +60,7 @@ class GATEWAYKIT_EXPORT Router {
  private:
   friend class RouteSet;
   struct Wiring;
-  explicit Router(std::string prefix);
-  Router& add(std::string_view pattern, std::vector<Method> methods, Handler handler);
+  explicit Router(std::string_view prefix);
 
   std::unique_ptr<Wiring> wiring_;
 };
