@@ -51,9 +51,7 @@ std::optional<std::uint64_t> Body::size() const {
   return memory_read_ ? 0 : memory_.size();
 }
 
-const Headers* Body::trailers() const {
-  return source_ == nullptr ? nullptr : source_->trailers();
-}
+const Headers* Body::trailers() const { return source_ == nullptr ? nullptr : source_->trailers(); }
 
 bool Body::rewind() {
   if (source_ != nullptr) return source_->rewind();

@@ -55,22 +55,47 @@ class Stream {
   /// Makes the close that follows a reset, so that the peer cannot take what it got for complete.
   virtual void reset_on_close() noexcept = 0;
 
-  /// Signalled when `receive` / `send` may succeed again.
+  /// Whether `receive` is worth a try. A reader without a buffer asks this, then waits.
+  bool may_receive() const noexcept { return may_receive_; }
+  /// Wake a waiter when `receive` / `send` may succeed again. They are not remembered: try first.
   Event& readable() noexcept { return readable_; }
   Event& writable() noexcept { return writable_; }
   void set_observer(StreamObserver* observer) noexcept { observer_ = observer; }
 
  protected:
+  /// For implementations: the stream has become (or may have become) ready.
+  void wake_reader() noexcept {
+    may_receive_ = true;
+    if (readable_.has_waiter()) readable_.set();
+  }
+  void wake_writer() noexcept {
+    may_send_ = true;
+    if (writable_.has_waiter()) writable_.set();
+  }
+
   Event readable_;
   Event writable_;
   StreamObserver* observer_ = nullptr;
+  bool may_receive_ = false;
+  bool may_send_ = true;
 };
 
 using StreamPtr = std::unique_ptr<Stream>;
 
-/// Sends all of the vectors, which are used up on the way. Waits for room at most until `deadline`
-/// each time none is left. Fails with idle_timeout, reset or cancelled; `origin` names the side.
-Task<Result<>> send_all(Stream& stream, iovec* vectors, int count, Duration patience,
-                        Origin origin);
+/// Vectors that are being sent: used up from the front.
+struct SendProgress {
+  iovec* vectors;
+  int count;
+  /// Forgets `sent` bytes; true once nothing is left.
+  bool advance(std::size_t sent) noexcept;
+};
+
+/// Sends what fits now, without a coroutine frame: bytes when all is sent, would_block when some is
+/// left in `progress`.
+IoResult try_send_all(Stream& stream, SendProgress& progress) noexcept;
+
+/// Sends all of the vectors, which are used up on the way. Waits for room for `patience` each time
+/// none is left. Fails with idle_timeout, reset or cancelled; `origin` names the side.
+Task<Result<>> send_all(Stream& stream, SendProgress progress, Duration patience, Origin origin);
 
 }  // namespace gatewaykit::net

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/socket_connector.hpp"
+
+#include <netdb.h>
+#include <netinet/in.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "net/socket.hpp"
+
+namespace gatewaykit::net {
+
+namespace {
+
+Error connect_failed(int error) {
+  return Error(Errc::connect_failed, Origin::upstream, std::strerror(error), true);
+}
+
+/// A lookup in flight on libuv's pool. It outlives a waiter that gave up: libuv owns the request
+/// until its callback.
+struct Lookup {
+  uv_getaddrinfo_t request{};
+  Loop* loop = nullptr;
+  Event* done = nullptr;  // None once the waiter is gone.
+  int status = 0;
+  std::vector<IpAddress> addresses;
+};
+
+void collect_addresses(const addrinfo* found, std::vector<IpAddress>& addresses) {
+  constexpr std::size_t kMost = 64;  // A poisoned answer with thousands of records stays small.
+  for (; found != nullptr && addresses.size() < kMost; found = found->ai_next) {
+    SocketAddress address;
+    std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+    const Peer peer = address.to_peer();
+    if (peer.has_address()) addresses.push_back(peer.ip());
+  }
+}
+
+void on_resolved(uv_getaddrinfo_t* request, int status, addrinfo* found) {
+  auto* const lookup = static_cast<Lookup*>(request->data);
+  lookup->status = status;
+  if (status == 0) collect_addresses(found, lookup->addresses);
+  uv_freeaddrinfo(found);
+  if (lookup->done == nullptr) {
+    delete lookup;
+    return;
+  }
+  lookup->loop->turn([lookup] { lookup->done->set(); });
+}
+
+}  // namespace
+
+Task<Result<StreamPtr>> SocketConnector::connect(Endpoint endpoint, Duration timeout) {
+  const std::optional<SocketAddress> address = SocketAddress::from(endpoint);
+  if (!address) co_return connect_failed(ENAMETOOLONG);
+  Fd fd(::socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) co_return connect_failed(errno);
+  if (endpoint.path.empty()) set_no_delay(fd.get());
+  const int connected = ::connect(fd.get(), address->get(), address->size);
+  const int connect_error = connected == 0 ? 0 : errno;
+  if (connected != 0 && connect_error != EINPROGRESS) co_return connect_failed(connect_error);
+
+  auto stream = std::make_unique<SocketStream>(std::move(fd), loop_.poller());
+  if (!stream->ok()) co_return connect_failed(EMFILE);
+  if (connect_error == EINPROGRESS) {
+    const Wake wake = co_await stream->writable().wait(loop_.now() + timeout);
+    if (wake == Wake::timeout) {
+      co_return Error(Errc::connect_timeout, Origin::upstream, "no connection in time", true);
+    }
+    if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
+  }
+  int error = 0;
+  socklen_t size = sizeof(error);
+  ::getsockopt(stream->fd(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) co_return connect_failed(error);
+  co_return StreamPtr(std::move(stream));
+}
+
+Task<Result<std::vector<IpAddress>>> SocketConnector::resolve(std::string host, Duration timeout) {
+  auto lookup = std::make_unique<Lookup>();
+  Event done;
+  lookup->request.data = lookup.get();
+  lookup->loop = &loop_;
+  lookup->done = &done;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_ADDRCONFIG;
+  const int started = uv_getaddrinfo(loop_.uv(), &lookup->request, &on_resolved, host.c_str(),
+                                     nullptr, &hints);
+  if (started != 0) {
+    co_return Error(Errc::connect_failed, Origin::upstream, uv_strerror(started), true);
+  }
+  const Wake wake = co_await done.wait(loop_.now() + timeout);
+  if (wake != Wake::signalled) {
+    lookup->done = nullptr;
+    Lookup* const abandoned = lookup.release();
+    uv_cancel(reinterpret_cast<uv_req_t*>(&abandoned->request));
+    if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
+    co_return Error(Errc::connect_timeout, Origin::upstream, "no DNS answer in time", true);
+  }
+  if (lookup->status != 0 || lookup->addresses.empty()) {
+    const char* const reason = lookup->status != 0 ? uv_strerror(lookup->status) : "no address";
+    co_return Error(Errc::connect_failed, Origin::upstream, reason, true);
+  }
+  co_return std::move(lookup->addresses);
+}
+
+}  // namespace gatewaykit::net
