@@ -7,9 +7,36 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 #include <vector>
 
 namespace gatewaykit::routing {
+
+/// Equal texts have equal hashes. Not keyed: the texts in a table are the host program's own, and a
+/// request can but look up.
+inline std::uint64_t hash_text(std::string_view text) noexcept {
+  constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15;
+  const auto mix = [](std::uint64_t hash, std::uint64_t word) {
+    hash = (hash ^ word) * kMultiplier;
+    return hash ^ (hash >> 32);
+  };
+  const auto load = [](const char* from, auto word) {
+    std::memcpy(&word, from, sizeof word);
+    return std::uint64_t{word};
+  };
+  const char* data = text.data();
+  std::size_t left = text.size();
+  std::uint64_t hash = left * kMultiplier;
+  for (; left > 8; left -= 8, data += 8) hash = mix(hash, load(data, std::uint64_t{}));
+  // One to eight bytes, read as two words that overlap or as single bytes.
+  if (left >= 4) {
+    return mix(hash, load(data, std::uint32_t{}) | load(data + left - 4, std::uint32_t{}) << 32);
+  }
+  if (left == 0) return hash;
+  return mix(hash, load(data, std::uint8_t{}) | load(data + left / 2, std::uint8_t{}) << 8 |
+                       load(data + left - 1, std::uint8_t{}) << 16);
+}
 
 class HashIndex {
  public:

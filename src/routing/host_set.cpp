@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "http/scan.hpp"
 
@@ -70,12 +71,31 @@ std::optional<HostId> HostSet::add(std::string_view pattern, std::vector<std::st
   std::string key(pattern.substr(suffix ? 1 : 0));
   std::transform(key.begin(), key.end(), key.begin(), to_lower);
   if (suffix) longest_suffix_ = std::max(longest_suffix_, name.size() + 1);
-  return ids_.try_emplace(std::move(key), static_cast<HostId>(ids_.size() + 1)).first->second;
+  if (words_.empty()) words_.push_back(0);  // No host's id is kAnyHost.
+  const auto [entry, fresh] = ids_.try_emplace(key, static_cast<HostId>(words_.size()));
+  if (fresh) {
+    words_.push_back(static_cast<std::uint32_t>(key.size()));
+    const std::size_t at = words_.size();
+    words_.resize(at + (key.size() + 3) / 4);
+    std::memcpy(&words_[at], key.data(), key.size());
+  }
+  return entry->second;
+}
+
+void HostSet::seal() {
+  words_.shrink_to_fit();
+  index_.reserve(ids_.size());
+  for (const auto& [host, id] : ids_) index_.insert(HashIndex::key(0, hash_text(host)), id);
+  ids_ = {};
+}
+
+std::string_view HostSet::text(HostId id) const noexcept {
+  return {reinterpret_cast<const char*>(&words_[id + 1]), words_[id]};
 }
 
 HostIds HostSet::resolve(std::string_view authority) const noexcept {
   HostIds ids;
-  if (!ids_.empty()) add_named(ids, split(authority));
+  if (!words_.empty()) add_named(ids, split(authority));
   ids.add(kAnyHost);
   return ids;
 }
@@ -98,20 +118,17 @@ void HostSet::add_named(HostIds& ids, Authority authority) const noexcept {
 
 void HostSet::add_if_named(HostIds& ids, std::string_view host,
                            std::size_t port_size) const noexcept {
-  if (port_size > 0) {
-    if (const auto found = ids_.find(host); found != ids_.end()) ids.add(found->second);
-    host.remove_suffix(port_size);
-  }
-  if (const auto found = ids_.find(host); found != ids_.end()) ids.add(found->second);
+  const auto look_up = [&](std::string_view key) {
+    const HostId id = index_.find(HashIndex::key(0, hash_text(key)),
+                                  [&](HostId candidate) { return text(candidate) == key; });
+    if (id != HashIndex::kNone) ids.add(id);
+  };
+  if (port_size > 0) look_up(host);
+  look_up(host.substr(0, host.size() - port_size));
 }
 
 std::size_t HostSet::bytes() const noexcept {
-  std::size_t bytes = ids_.bucket_count() * sizeof(void*);
-  for (const auto& [host, id] : ids_) {
-    bytes += sizeof(std::pair<const std::string, HostId>) + 2 * sizeof(void*);
-    if (host.capacity() > std::string().capacity()) bytes += host.capacity() + 1;
-  }
-  return bytes;
+  return words_.capacity() * sizeof(std::uint32_t) + index_.bytes();
 }
 
 }  // namespace gatewaykit::routing

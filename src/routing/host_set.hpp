@@ -13,6 +13,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "routing/hash_index.hpp"
+
 namespace gatewaykit::routing {
 
 using HostId = std::uint32_t;
@@ -48,16 +50,12 @@ class HostSet {
   /// allocation; the work is bounded by the longest pattern, not by what the client sends.
   HostIds resolve(std::string_view authority) const noexcept;
 
+  /// Wiring is over: makes what was added known to resolve(), drops what only add() needs.
+  void seal();
+
   std::size_t bytes() const noexcept;
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept {
-      return std::hash<std::string_view>()(text);
-    }
-  };
-
   struct Authority {
     std::string_view host;
     std::string_view port;  // With its colon; empty where there is none.
@@ -66,10 +64,14 @@ class HostSet {
   void add_named(HostIds& ids, Authority authority) const noexcept;
   void add_if_named(HostIds& ids, std::string_view host, std::size_t port_size) const noexcept;
 
-  // Exact hosts as they are, suffixes with their leading dot, both with ":port" where they name
-  // one.
-  std::unordered_map<std::string, HostId, Hash, std::equal_to<>> ids_;
+  std::string_view text(HostId id) const noexcept;
+
+  // An id is an index into words_: there lies the size of the host's text, then the text. Exact
+  // hosts as they are, suffixes with their leading dot, both with ":port" where they name one.
+  std::vector<std::uint32_t> words_;
+  HashIndex index_;
   std::size_t longest_suffix_ = 0;
+  std::unordered_map<std::string, HostId> ids_;  // While wiring.
 };
 
 }  // namespace gatewaykit::routing

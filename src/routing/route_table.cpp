@@ -55,7 +55,7 @@ RouteTable::NodeRef RouteTable::literal_child(NodeRef ref, const Node& node,
   if (node.literals != kHashed) {
     return label(node.literals, load<Node>(node.literals)) == segment ? node.literals : kNone;
   }
-  const std::uint64_t key = HashIndex::key(ref, hash_segment(segment));
+  const std::uint64_t key = HashIndex::key(ref, hash_text(segment));
   return literals_.find(key, [&](NodeRef child_ref) {
     const Node child = load<Node>(child_ref);
     return child.parent == ref && label(child_ref, child) == segment;

@@ -117,6 +117,7 @@ RouteTable::Built TableBuilder::build() {
     return {std::nullopt, std::move(problems_)};
   }
   write_indices();
+  table_.hosts_.seal();
   table_.conditions_.seal();
   table_.words_.shrink_to_fit();
   table_.text_.shrink_to_fit();
@@ -210,7 +211,7 @@ std::size_t TableBuilder::write_literals(const Place& place, NodeRef ref, Node& 
     visits = std::max(visits, child.visits);
     node.literals = child.node;
     if (parts.literals.size() > 1) {
-      literals_.push_back({HashIndex::key(ref, hash_segment(segment)), child.node});
+      literals_.push_back({HashIndex::key(ref, hash_text(segment)), child.node});
     }
   }
   if (parts.literals.size() > 1) node.literals = RouteTable::kHashed;
