@@ -2,7 +2,6 @@
 #include "routing/route_table.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace gatewaykit::routing {
 
@@ -62,48 +61,47 @@ RouteTable::NodeRef RouteTable::literal_child(NodeRef ref, const Node& node,
   });
 }
 
+/// Goes one segment down: to the literal child if there is one, leaving the parameter for later.
+/// The node of the answer is kNone where there is neither.
+RouteTable::Step RouteTable::descend(const Step& from, const Node& node, std::string_view segment,
+                                     Steps& later) const noexcept {
+  const auto depth = static_cast<std::uint8_t>(from.depth + 1);
+  const auto captured = static_cast<std::uint8_t>(from.parameters + 1);
+  const NodeRef literal = literal_child(from.node, node, segment);
+  const NodeRef parameter = segment.empty() ? kNone : node.parameter;
+  if (literal == kNone) return {parameter, depth, captured, false};
+  if (parameter != kNone) later.push({parameter, depth, captured, false});
+  return {literal, depth, from.parameters, false};
+}
+
 /// Calls `visit(group, trail)` for each group of candidates whose pattern matches the whole path,
 /// in order of precedence, until it returns true.
 template <class Visit>
 void RouteTable::walk(const PathSegments& path, Visit visit) const {
-  struct Step {
-    NodeRef node;
-    std::uint8_t depth;
-    std::uint8_t parameters;
-    bool tail;  // Not the node itself but its wildcard.
-  };
-  // What is left to try, nearest last. A node leaves behind its wildcard and its parameter at most.
-  std::array<Step, 2 * (kMaxPatternSegments + 1)> left;
-  std::size_t count = 0;
+  Steps later;
   std::array<std::uint8_t, kMaxCaptures> parameters;
   Step step{kRoot, 0, 0, false};
   for (;;) {
     const Node node = load<Node>(step.node);
-    if (node.is_parameter)
+    if (node.is_parameter != 0) {
       parameters[step.parameters - 1u] = static_cast<std::uint8_t>(step.depth - 1);
+    }
     const std::span captured(parameters.data(), step.parameters);
     Step next{kNone, 0, 0, false};
     if (step.tail) {
       if (visit(wildcard_group(step.node, node), Trail{captured, step.depth})) return;
     } else {
-      if (node.wildcard_count > 0) left[count++] = {step.node, step.depth, step.parameters, true};
+      if (node.wildcard_count > 0) later.push({step.node, step.depth, step.parameters, true});
       if (step.depth < path.size()) {
-        const std::string_view segment = path[step.depth];
-        const auto depth = static_cast<std::uint8_t>(step.depth + 1);
-        const NodeRef literal = literal_child(step.node, node, segment);
-        if (literal != kNone) next = {literal, depth, step.parameters, false};
-        if (node.parameter != kNone && !segment.empty()) {
-          const auto taken = static_cast<std::uint8_t>(step.parameters + 1);
-          (literal == kNone ? next : left[count++]) = {node.parameter, depth, taken, false};
-        }
+        next = descend(step, node, path[step.depth], later);
       } else if (node.exact_count > 0 &&
                  visit(exact_group(step.node, node), Trail{captured, std::nullopt})) {
         return;
       }
     }
     if (next.node == kNone) {
-      if (count == 0) return;
-      next = left[--count];
+      if (later.empty()) return;
+      next = later.pop();
     }
     step = next;
   }

@@ -9,6 +9,7 @@
 // method hold as well takes it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -130,6 +131,28 @@ class RouteTable {
     std::optional<std::size_t> tail;           // Index of the first segment of a wildcard.
   };
 
+  /// One move of a walk.
+  struct Step {
+    NodeRef node;
+    std::uint8_t depth;
+    std::uint8_t parameters;  // Captured on the way, the node itself included.
+    bool tail;                // Not the node itself but its wildcard.
+  };
+
+  /// What a walk has yet to try, nearest last.
+  class Steps {
+   public:
+    Steps() noexcept : count_(0) {}  // Leaves the array alone: it is read below count_ only.
+    bool empty() const noexcept { return count_ == 0; }
+    void push(Step step) noexcept { steps_[count_++] = step; }
+    Step pop() noexcept { return steps_[--count_]; }
+
+   private:
+    // A node on the way leaves behind its wildcard and its parameter at most.
+    std::array<Step, 2 * (kMaxPatternSegments + 1)> steps_;
+    std::size_t count_;
+  };
+
   struct Request;
 
   template <class T>
@@ -151,6 +174,8 @@ class RouteTable {
 
   NodeRef literal_child(NodeRef ref, const Node& node, std::string_view segment) const noexcept;
 
+  Step descend(const Step& from, const Node& node, std::string_view segment,
+               Steps& later) const noexcept;
   template <class Visit>
   void walk(const PathSegments& path, Visit visit) const;
   bool offer(const Request& request, const Group& group, RouteMatch& match) const noexcept;
