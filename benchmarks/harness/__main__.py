@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from . import checks, contestants, figures, processes, report, scenarios
+from . import checks, contestants, figures, micro, processes, report, scenarios
 from .lab import Lab
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -17,7 +17,7 @@ def _arguments():
     parser = argparse.ArgumentParser(
         prog="benchmarks/run", description="Measures the gateway against relay floors and peers. "
         "How and why: benchmarks/README.md")
-    names = [scenario.name for scenario in scenarios.ALL]
+    names = [scenario.name for scenario in scenarios.ALL] + ["micro"]
     parser.add_argument("--scenario", action="append", choices=names,
                         help="run only this one; may be repeated")
     parser.add_argument("--rounds", type=int, help="paired rounds (9; fewer where long)")
@@ -59,6 +59,10 @@ def _require_programs(participants, bin_folder):
         raise processes.StartError(f"not found: {', '.join(sorted(missing))} (see --bin, --only)")
 
 
+def _wants_micro(args):
+    return "micro" in args.scenario if args.scenario else not (args.quick or args.only)
+
+
 def _run(args, lab, chosen):
     """Runs the scenarios one by one, each with its table; returns all that is worth keeping."""
     results = {}
@@ -76,10 +80,11 @@ def _run(args, lab, chosen):
     return results
 
 
-def _conclude(args, results):
+def _conclude(args, results, micro_results):
     """Prints the verdicts; returns them and the exit status."""
     by_scenario = {name: result["figures"] for name, result in results.items()}
     verdicts = [] if args.quick else list(checks.verdicts(by_scenario))
+    verdicts += micro.verdicts(micro_results)
     if verdicts:
         print("\nwhat the design demands")
     for verdict in verdicts:
@@ -104,17 +109,20 @@ def main():
         _require_programs(participants, args.bin)
         with Lab(args.bin, args.proxy_cpu) as lab:
             environment = report.environment(lab, contestants.describe(participants))
+            if args.quick:
+                print("a smoke: whether it works, not what it costs")
             print(f"{environment['cpu']}, Linux {environment['kernel']}; the proxy on core "
                   f"{environment['proxy_cpus']}, load and origin on {environment['load_cpus']}")
             results = _run(args, lab, chosen)
+            micro_results = micro.run(lab) if _wants_micro(args) else {}
     except processes.StartError as failure:
         print(f"cannot measure: {failure}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 2
-    verdicts, status = _conclude(args, results)
+    verdicts, status = _conclude(args, results, micro_results)
     report.write_json(args.json, {"environment": environment, "scenarios": results,
-                                  "verdicts": verdicts, "status": status})
+                                  "micro": micro_results, "verdicts": verdicts, "status": status})
     print(f"\neverything: {os.path.relpath(args.json)}")
     return status
 

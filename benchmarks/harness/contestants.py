@@ -203,9 +203,15 @@ def describe(contestants):
 
 
 def written_lines(path):
-    """Complete JSON objects with a status in an access log."""
-    count = 0
+    """Lines of an access log that are JSON objects with a status."""
+    if not os.path.exists(path):
+        return 0
     with open(path, encoding="utf-8") as file:
-        for line in file:
-            count += "status" in json.loads(line)
-    return count
+        return sum(_is_log_line(line) for line in file)
+
+
+def _is_log_line(line):
+    try:
+        return "status" in json.loads(line)
+    except ValueError:
+        return False

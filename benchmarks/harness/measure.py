@@ -56,12 +56,13 @@ def rss_kib(pids):
     return _status_kib(pids, "VmRSS")
 
 
-def pss_bytes(pids):
-    """Proportional memory: pages that processes of the tree share count once."""
+def own_bytes(pids):
+    """Memory that is no file's: heaps, stacks, shared arenas. What processes of the tree share
+    counts once, and the code that other programs happen to use as well does not count."""
     total = 0
     for pid in pids:
         for line in _text(f"/proc/{pid}/smaps_rollup").splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith(("Pss_Anon:", "Pss_Shmem:")):
                 total += int(line.split()[1]) * 1024
     return total
 

@@ -1,4 +1,4 @@
-"""Child processes: started on chosen cores, ready before they are used, gone when the harness is."""
+"""Child processes: on chosen cores, ready before they are used, gone when the harness is."""
 
 import os
 import select
@@ -45,12 +45,13 @@ class Process:
         self.stop()
 
     def read_line(self, seconds):
-        """The next line of its output, or the reason why there is none."""
-        if select.select([self.child.stdout], [], [], seconds)[0]:
-            line = self.child.stdout.readline().strip()
-            if line:
-                return line
-        raise StartError(f"{self.name} said nothing within {seconds:.0f} s; {self.last_words()}")
+        """The next line of its output; a StartError says why there is none."""
+        if not select.select([self.child.stdout], [], [], seconds)[0]:
+            raise StartError(f"{self.name} said nothing within {seconds:.0f} s")
+        line = self.child.stdout.readline().strip()
+        if not line:
+            raise StartError(f"{self.name} gave up; {self.last_words()}")
+        return line
 
     def wait_listening(self):
         """The address that a program of ours announces."""
@@ -78,7 +79,7 @@ class Process:
 
     def last_words(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as log:
-            return "its last words: " + " | ".join(log.read().splitlines()[-3:])
+            return "its last words: " + " | ".join(log.read().splitlines()[-2:])
 
     def stop(self):
         """SIGTERM, then SIGKILL for what does not listen; returns the exit status."""

@@ -42,23 +42,19 @@ def table(kind, figures):
     """One line per contestant; of a refused one, why."""
     columns = [column for column in _COLUMNS[kind]
                if any(own.get(column[1]) is not None for own in figures.values())]
-    lines = [["contestant", *(heading for heading, _, _ in columns)]]
+    lines = {"contestant": [heading for heading, _, _ in columns]}
+    refusals = {}
     for name, own in figures.items():
         if "problems" in own:
-            lines.append([name, "invalid: " + "; ".join(own["problems"])])
+            refusals[name] = "invalid: " + "; ".join(own["problems"])
         else:
-            lines.append([name, *(_cell(own, figure, form) for _, figure, form in columns)])
-    whole = [line for line in lines if len(line) == len(columns) + 1]
-    widths = [max(len(line[i]) for line in whole) for i in range(len(columns) + 1)]
-    return "\n".join(_aligned(line, widths) for line in lines)
-
-
-def _aligned(line, widths):
-    name, *cells = line
-    if len(cells) < len(widths) - 1:
-        return f"  {name.ljust(widths[0])}  {cells[0]}"
-    cells = [cell.rjust(width) for cell, width in zip(cells, widths[1:])]
-    return "  " + "  ".join([name.ljust(widths[0]), *cells])
+            lines[name] = [_cell(own, figure, form) for _, figure, form in columns]
+    name_width = max(map(len, [*lines, *refusals]))
+    widths = [max(map(len, column)) for column in zip(*lines.values())]
+    text = [[name.ljust(name_width), *(cell.rjust(width) for cell, width in zip(cells, widths))]
+            for name, cells in lines.items()]
+    text += [[name.ljust(name_width), why] for name, why in refusals.items()]
+    return "\n".join("  " + "  ".join(line) for line in text)
 
 
 def disturbance(runs_by_name):
