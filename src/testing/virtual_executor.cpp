@@ -55,11 +55,17 @@ void VirtualExecutor::post(Function<void()> job) {
   posted_.push_back(std::move(job));
 }
 
-void VirtualExecutor::spawn(Task<void> task) { root_.spawn(env(), guard(std::move(task))); }
+void VirtualExecutor::spawn(Task<void> task) { spawn(std::move(task), root_); }
+
+void VirtualExecutor::spawn(Task<void> task, CancelScope& scope) {
+  scope.spawn(env(), guard(std::move(task)));
+}
 
 Task<void> VirtualExecutor::guard(Task<void> task) {
   try {
     co_await std::move(task);
+  } catch (const ScriptCancelled&) {
+    // Nobody wants its outcome any more.
   } catch (...) {
     if (background_failure_ == nullptr) background_failure_ = std::current_exception();
   }

@@ -9,7 +9,6 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,13 +24,6 @@ class Stream;
 namespace gatewaykit::testing {
 
 class VirtualExecutor;
-
-/// Thrown by what a test awaits of the kit's doubles when its scope is cancelled, so that a script
-/// that is no longer wanted unwinds.
-class GATEWAYKIT_EXPORT ScriptCancelled : public std::runtime_error {
- public:
-  ScriptCancelled() : std::runtime_error("the script was cancelled") {}
-};
 
 /// One direction of a connection.
 struct LinkOptions {

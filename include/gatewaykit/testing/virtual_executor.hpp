@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -25,6 +26,13 @@
 #include "gatewaykit/export.hpp"
 
 namespace gatewaykit::testing {
+
+/// Thrown by what a script awaits of the kit's doubles when its scope is cancelled, so that it
+/// unwinds. A spawned script may let it escape.
+class GATEWAYKIT_EXPORT ScriptCancelled : public std::runtime_error {
+ public:
+  ScriptCancelled() : std::runtime_error("the script was cancelled") {}
+};
 
 namespace detail {
 
@@ -89,6 +97,8 @@ class GATEWAYKIT_EXPORT VirtualExecutor final : public Executor {
 
   /// Starts `task` beside what the test runs. It goes on in run, advance and settle.
   void spawn(Task<void> task);
+  /// The same in a scope of the caller's, which `finish` ends before it goes.
+  void spawn(Task<void> task, CancelScope& scope);
 
   /// Lets all run that is ready, without moving time.
   void settle();
