@@ -10,6 +10,7 @@
 
 #include "gatewaykit/testing/virtual_executor.hpp"
 #include "net/connector.hpp"
+#include "testing/alarm.hpp"
 #include "testing/memory_stream.hpp"
 
 namespace gatewaykit::testing {
@@ -17,18 +18,6 @@ namespace gatewaykit::testing {
 namespace {
 
 constexpr Duration kDialTimeout = std::chrono::seconds(60);
-
-/// Sets its event at a point in time, at the earliest in the next turn.
-class Alarm : private Timer {
- public:
-  Alarm(Executor& executor, TimePoint when) : Timer(&Alarm::on_time) {
-    set(executor.timers(), when);
-  }
-  Event rung;
-
- private:
-  static void on_time(Timer& timer) noexcept { static_cast<Alarm&>(timer).rung.set(); }
-};
 
 void throw_if_cancelled(Wake wake) {
   if (wake == Wake::cancelled) throw ScriptCancelled();

@@ -8,6 +8,7 @@
 
 #include "gatewaykit/core/async.hpp"
 #include "gatewaykit/core/event.hpp"
+#include "testing/alarm.hpp"
 
 namespace gatewaykit::testing {
 
@@ -70,8 +71,10 @@ class ScriptedBody::Source final : public BodySource {
 
   Task<Result<Chunk>> read() override {
     if (state_->always_suspends) {
-      Result<> turn = co_await sleep_for(Duration(1));
-      if (!turn) co_return std::move(turn.error());
+      const Env env = co_await current_env();
+      Alarm next_turn(*env.executor, env.executor->now());
+      const Wake wake = co_await next_turn.rung.wait();
+      if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
     }
     for (;;) {
       if (step_ == state_->steps.size()) co_return end();
