@@ -20,7 +20,8 @@ struct RequestIdOptions {
 };
 
 /// A UUIDv7 (RFC 9562) per request. An inbound id is taken over only from a trusted peer and only
-/// where it is 1 to 128 characters of [A-Za-z0-9._~:/+=@-]. Sent to the target and to the client.
+/// where it is one field line of 1 to 128 characters of [A-Za-z0-9._~:/+=@-]. Sent to the target
+/// and to the client. Throws ConfigError where the name of the field is none.
 GATEWAYKIT_EXPORT MiddlewarePtr request_id(RequestIdOptions options = {});
 
 }  // namespace gatewaykit

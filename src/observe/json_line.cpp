@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "observe/json_line.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace gatewaykit::observe {
+
+namespace {
+
+/// Copied as it is: printable ASCII but for the quote and the backslash.
+constexpr bool is_plain(char c) noexcept { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+
+/// The size of the well-formed UTF-8 sequence at `in` (RFC 3629 section 4); 0 where there is none.
+std::size_t utf8_size(const char* in, const char* end) noexcept {
+  const auto byte = [in](std::size_t i) { return static_cast<unsigned char>(in[i]); };
+  const auto left = static_cast<std::size_t>(end - in);
+  const unsigned char lead = byte(0);
+  const std::size_t size = lead < 0xc2   ? 0
+                           : lead < 0xe0 ? 2
+                           : lead < 0xf0 ? 3
+                           : lead < 0xf5 ? 4
+                                         : 0;
+  if (size == 0 || left < size) return 0;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  // Longer than need be, a surrogate, or beyond U+10FFFF.
+  if (lead == 0xe0 && byte(1) < 0xa0) return 0;
+  if (lead == 0xed && byte(1) > 0x9f) return 0;
+  if (lead == 0xf0 && byte(1) < 0x90) return 0;
+  if (lead == 0xf4 && byte(1) > 0x8f) return 0;
+  return size;
+}
+
+/// The letter of a two-character escape (RFC 8259 section 7), or 0.
+constexpr char short_escape(char c) noexcept {
+  switch (c) {
+    case '"':
+    case '\\':
+      return c;
+    case '\n':
+      return 'n';
+    case '\r':
+      return 'r';
+    case '\t':
+      return 't';
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+void JsonLine::append(std::string_view text) noexcept {
+  const char* in = text.data();
+  const char* const end = in + text.size();
+  while (!is_cut_) {
+    in = copy_plain(in, end);
+    if (in == end) return;
+    in = escape(in, end);
+  }
+}
+
+/// Copies what needs no escape, as far as the limit goes; where it stopped.
+const char* JsonLine::copy_plain(const char* in, const char* end) noexcept {
+  const char* const stop = in + std::min(end - in, stop_ - out_);
+#if defined(__SSE2__)
+  while (stop - in >= 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out_), bytes);
+    // Signed: 0x80 to 0xff are below 0x20 as well.
+    const __m128i low = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
+    const __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+    const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    const __m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    const auto special = static_cast<unsigned>(
+        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(low, del), _mm_or_si128(quote, slash))));
+    const int plain = special == 0 ? 16 : std::countr_zero(special);
+    in += plain;
+    out_ += plain;
+    if (plain < 16) return in;
+  }
+#endif
+  while (in != stop && is_plain(*in)) *out_++ = *in++;
+  return in;
+}
+
+/// Writes the escaped form of the character at `in`, or cuts the string; what comes behind it.
+const char* JsonLine::escape(const char* in, const char* end) noexcept {
+  const auto byte = static_cast<unsigned char>(*in);
+  if (is_plain(*in)) {  // It stopped copying at the limit.
+    unit(in, 1);
+    return in + 1;
+  }
+  if (byte < 0x80) {
+    const char escaped[] = {'\\', short_escape(*in)};
+    if (escaped[1] != 0) {
+      unit(escaped, 2);
+    } else {
+      unicode_escape(byte);
+    }
+    return in + 1;
+  }
+  const std::size_t size = utf8_size(in, end);
+  if (size == 0) {
+    unit("\\ufffd", 6);
+    return in + 1;
+  }
+  const bool is_c1 = byte == 0xc2 && static_cast<unsigned char>(in[1]) < 0xa0;
+  if (is_c1) {
+    unicode_escape(static_cast<unsigned char>(in[1]));
+  } else {
+    unit(in, size);
+  }
+  return in + size;
+}
+
+/// Writes bytes that belong together, or cuts the string.
+void JsonLine::unit(const char* bytes, std::size_t size) noexcept {
+  if (size <= static_cast<std::size_t>(stop_ - out_)) {
+    raw({bytes, size});
+    return;
+  }
+  raw("...");
+  is_cut_ = true;
+}
+
+void JsonLine::unicode_escape(unsigned char byte) noexcept {
+  constexpr char kHex[] = "0123456789abcdef";
+  const char escaped[] = {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
+  unit(escaped, sizeof escaped);
+}
+
+void JsonLine::seconds(Duration duration) noexcept {
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+  const auto total = static_cast<std::uint64_t>(std::max<std::int64_t>(micros, 0));
+  number(total / 1'000'000);
+  *out_++ = '.';
+  std::uint64_t fraction = total % 1'000'000;
+  for (int i = 5; i >= 0; --i, fraction /= 10) out_[i] = static_cast<char>('0' + fraction % 10);
+  out_ += 6;
+}
+
+}  // namespace gatewaykit::observe
