@@ -95,8 +95,8 @@ Result<TargetUrl> parse_http(std::string_view text, std::string_view rest) {
     }
     url.host = parts->host;
   }
-  url.authority = parts->is_bracketed ? "[" + std::string(parts->host) + "]"
-                                      : std::string(parts->host);
+  url.authority =
+      parts->is_bracketed ? "[" + std::string(parts->host) + "]" : std::string(parts->host);
   if (url.port != kHttpPort) url.authority += ":" + std::to_string(url.port);
   return url;
 }

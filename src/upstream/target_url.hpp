@@ -24,7 +24,7 @@ struct TargetUrl {
   std::string host;       ///< A name to resolve; empty where there is nothing to resolve.
   std::optional<IpAddress> address;
   std::uint16_t port = 0;
-  std::string path;       ///< What the connector dials by path instead of by address.
+  std::string path;  ///< What the connector dials by path instead of by address.
 };
 
 }  // namespace gatewaykit::upstream

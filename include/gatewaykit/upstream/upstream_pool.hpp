@@ -34,7 +34,7 @@ enum class Balance : std::uint8_t {
 
 /// One target: "http://HOST[:PORT]", HOST a name, an address or "[v6]"; no path.
 struct UpstreamTarget {
-  UpstreamTarget(const char* target_url) : url(target_url) {}
+  UpstreamTarget(const char* target_url) : UpstreamTarget(std::string(target_url)) {}
   UpstreamTarget(std::string target_url, std::uint32_t target_weight = 1)
       : url(std::move(target_url)), weight(target_weight) {}
 

@@ -61,8 +61,8 @@ TEST_CASE("of a thousand records, 64 different ones are kept") {
   AddressBook book(Duration(30s));
   std::vector<IpAddress> records;
   for (int i = 0; i < 1000; ++i) {
-    records.push_back(IpAddress::v4({10, 0, static_cast<unsigned char>(i / 512),
-                                     static_cast<unsigned char>(i / 2)}));
+    records.push_back(IpAddress::v4(
+        {10, 0, static_cast<unsigned char>(i / 512), static_cast<unsigned char>(i / 2)}));
   }
   book.publish(records, kStart);
   CHECK(book.addresses().size() == AddressBook::kMost);

@@ -108,7 +108,8 @@ TEST_CASE("smooth round robin spreads the turns of a heavy target") {
   const auto balancer = make_balancer(Balance::round_robin, pool.targets);
   std::string order;
   for (int i = 0; i < 7; ++i) {
-    order += static_cast<char>('a' + balancer->choose(Eligible(pool.targets, {}, kNow), pool.random));
+    order +=
+        static_cast<char>('a' + balancer->choose(Eligible(pool.targets, {}, kNow), pool.random));
   }
   CHECK(order == "aabacaa");
 }

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/lane.hpp"
+
+#include <algorithm>
+
+#include "upstream/http1_connection.hpp"
+#include "upstream/worker_pool.hpp"
+
+namespace gatewaykit::upstream {
+
+namespace {
+
+/// How long one lookup may take, whoever waits for it.
+constexpr Duration kLookupTimeout = std::chrono::seconds(5);
+/// The least that each of several addresses gets of the time for a connection.
+constexpr Duration kPerAddress = std::chrono::milliseconds(250);
+
+Error timed_out(Errc phase, Origin origin, TimePoint now, TimePoint exchange_deadline) {
+  const bool is_over = now >= exchange_deadline;
+  return Error(is_over ? Errc::total_timeout : phase, origin, {}, !is_over);
+}
+
+}  // namespace
+
+Lane::~Lane() { drop_unused_since(kNever); }
+
+Lease Lane::take_idle() noexcept {
+  while (newest_idle_ != nullptr) {
+    Http1Connection& connection = *newest_idle_;
+    if (connection.is_fit() && is_current(connection)) {
+      unlink_idle(connection);
+      return lend(connection);
+    }
+    drop_idle(connection);
+  }
+  return Lease();
+}
+
+Task<Result<Lease>> Lane::obtain(TimePoint deadline) {
+  const UpstreamOptions& options = pool_.options();
+  if (open_ >= options.max_connections) close_oldest_idle();
+  if (open_ >= options.max_connections) co_return co_await wait_in_queue(deadline);
+  ++open_;
+  co_return co_await dial(deadline);
+}
+
+Task<Result<Lease>> Lane::wait_in_queue(TimePoint deadline) {
+  const UpstreamOptions& options = pool_.options();
+  if (queue_.size() >= options.queue) {
+    co_return Error(Errc::queue_full, Origin::gateway, target_.url.text);
+  }
+  const TimePoint patience = pool_.executor().now() + options.queue_timeout;
+  Waiter waiter;
+  queue_.push(waiter);
+  const Wake wake = co_await waiter.event.wait(std::min(patience, deadline));
+  queue_.remove(waiter);
+  // What was given must not be lost, whatever the wake says.
+  if (waiter.connection != nullptr) {
+    Lease given(*waiter.connection);
+    if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
+    co_return given;
+  }
+  if (wake == Wake::cancelled) {
+    if (waiter.may_dial) free_slot();
+    co_return Error(Errc::cancelled, Origin::client);
+  }
+  if (waiter.may_dial) co_return co_await dial(deadline);
+  co_return timed_out(Errc::queue_timeout, Origin::gateway, pool_.executor().now(), deadline);
+}
+
+Task<Result<Lease>> Lane::dial(TimePoint deadline) {
+  Slot slot(*this);
+  const Env env = co_await current_env();
+  const TimePoint patience = env.executor->now() + pool_.options().timeouts.connect;
+  const TimePoint end = std::min(patience, deadline);
+  if (target_.addresses.version() == 0) {
+    Result<> known = co_await await_addresses(end);
+    if (!known) co_return std::move(known.error());
+  }
+  refresh_addresses();
+
+  // On failure the next address gets what is left of the time.
+  const std::size_t count = endpoint_count();
+  for (std::size_t tried = 0;; ++tried) {
+    const Duration left = end - env.executor->now();
+    if (left <= Duration::zero()) {
+      co_return timed_out(Errc::connect_timeout, Origin::upstream, env.executor->now(), deadline);
+    }
+    const auto addresses_left = static_cast<Duration::rep>(count - tried);
+    const Duration share = std::min(left, std::max(kPerAddress, left / addresses_left));
+    const std::size_t index = next_address_++ % count;
+    Result<net::StreamPtr> stream = co_await env.connector->connect(endpoint(index), share);
+    if (stream) {
+      slot.keep();
+      const IpAddress address = addresses_.empty() ? IpAddress() : addresses_[index];
+      auto* const made = new Http1Connection(*this, std::move(*stream), address, address_version_);
+      target_.connections.fetch_add(1, std::memory_order_relaxed);
+      co_return lend(*made);
+    }
+    const Errc code = stream.error().code;
+    if (code == Errc::cancelled) co_return std::move(stream.error());
+    if (code == Errc::connect_timeout && env.executor->now() >= deadline) {
+      co_return Error(Errc::total_timeout, Origin::upstream);
+    }
+    if (tried + 1 == count) co_return std::move(stream.error());
+  }
+}
+
+Connector::Endpoint Lane::endpoint(std::size_t index) const {
+  Connector::Endpoint endpoint;
+  endpoint.path = target_.url.path;
+  endpoint.port = target_.url.port;
+  if (!addresses_.empty()) endpoint.address = addresses_[index];
+  return endpoint;
+}
+
+std::size_t Lane::endpoint_count() const noexcept {
+  return std::max<std::size_t>(addresses_.size(), 1);
+}
+
+void Lane::refresh_addresses() {
+  const std::uint64_t version = target_.addresses.version();
+  if (version == address_version_) return;
+  addresses_ = target_.addresses.addresses();
+  address_version_ = version;
+}
+
+bool Lane::is_current(Http1Connection& connection) noexcept {
+  refresh_addresses();
+  if (connection.address_version() == address_version_) return true;
+  const bool is_known =
+      std::find(addresses_.begin(), addresses_.end(), connection.address()) != addresses_.end();
+  if (is_known) connection.set_address_version(address_version_);
+  return is_known;
+}
+
+Task<Result<>> Lane::await_addresses(TimePoint deadline) {
+  const Env env = co_await current_env();
+  start_lookup(env);
+  Waiter waiter;
+  lookup_waiters_.push(waiter);
+  const Wake wake = co_await waiter.event.wait(deadline);
+  lookup_waiters_.remove(waiter);
+  if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
+  if (target_.addresses.version() != 0) co_return Result<>();
+  if (wake == Wake::signalled && lookup_failure_) co_return *lookup_failure_;
+  co_return Error(Errc::connect_timeout, Origin::upstream, "no DNS answer in time", true);
+}
+
+namespace {
+
+/// `use` is a parameter, not a local: it must die with the frame, after the scope, which is part
+/// of what it keeps alive, was told of the task's end.
+Task<void> keeping(WorkerPool::Use /*use*/, Task<void> task) { co_await std::move(task); }
+
+}  // namespace
+
+void Lane::start_lookup(const Env& env) {
+  if (is_looking_up_ || pool_.is_abandoned()) return;
+  is_looking_up_ = true;
+  pool_.background().spawn(env, keeping(WorkerPool::Use(pool_), look_up()));
+}
+
+Task<void> Lane::look_up() {
+  const Env env = co_await current_env();
+  Result<std::vector<IpAddress>> found =
+      co_await env.connector->resolve(target_.url.host, kLookupTimeout);
+  end_lookup(std::move(found), env.executor->now());
+}
+
+void Lane::end_lookup(Result<std::vector<IpAddress>> found, TimePoint now) {
+  is_looking_up_ = false;
+  lookup_failure_.reset();
+  if (found) {
+    target_.addresses.publish(*found, now);
+  } else {
+    target_.addresses.failed(now);
+    lookup_failure_ = std::move(found.error());
+    lookup_failure_->detail = target_.url.host + ": " + lookup_failure_->detail;
+  }
+  while (Waiter* const waiter = lookup_waiters_.pop()) waiter->event.set();
+}
+
+Lease Lane::lend(Http1Connection& connection) noexcept {
+  pool_.add_user();
+  return Lease(connection);
+}
+
+void Lane::give_back(Http1Connection& connection) noexcept {
+  if (pool_.is_abandoned()) return close(connection);
+  if (Waiter* const waiter = queue_.pop()) {
+    // Lent on without a pause: it stays a user of the pool.
+    waiter->connection = &connection;
+    waiter->event.set();
+    return;
+  }
+  if (pool_.options().max_idle_connections == 0) return close(connection);
+  if (idle_ >= pool_.options().max_idle_connections) close_oldest_idle();
+  const TimePoint now = pool_.executor().now();
+  connection.begin_idle(now);
+  connection.older = newest_idle_;
+  connection.newer = nullptr;
+  (newest_idle_ == nullptr ? oldest_idle_ : newest_idle_->newer) = &connection;
+  newest_idle_ = &connection;
+  ++idle_;
+  pool_.watch_idle(now);
+  pool_.drop_user();
+}
+
+void Lane::close(Http1Connection& connection) noexcept {
+  destroy(connection);
+  pool_.drop_user();
+}
+
+void Lane::drop_idle(Http1Connection& connection) noexcept {
+  unlink_idle(connection);
+  destroy(connection);
+}
+
+void Lane::unlink_idle(Http1Connection& connection) noexcept {
+  (connection.newer == nullptr ? newest_idle_ : connection.newer->older) = connection.older;
+  (connection.older == nullptr ? oldest_idle_ : connection.older->newer) = connection.newer;
+  --idle_;
+}
+
+void Lane::destroy(Http1Connection& connection) noexcept {
+  delete &connection;
+  target_.connections.fetch_sub(1, std::memory_order_relaxed);
+  free_slot();
+}
+
+void Lane::free_slot() noexcept {
+  if (Waiter* const waiter = queue_.pop()) {
+    waiter->may_dial = true;
+    waiter->event.set();
+    return;
+  }
+  --open_;
+}
+
+void Lane::close_oldest_idle() noexcept {
+  if (oldest_idle_ != nullptr) drop_idle(*oldest_idle_);
+}
+
+TimePoint Lane::drop_unused_since(TimePoint limit) noexcept {
+  while (oldest_idle_ != nullptr && oldest_idle_->idle_since() <= limit) drop_idle(*oldest_idle_);
+  return oldest_idle_ == nullptr ? kNever : oldest_idle_->idle_since();
+}
+
+}  // namespace gatewaykit::upstream

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/worker_pool.hpp"
+
+#include <algorithm>
+
+namespace gatewaykit::upstream {
+
+PoolShared::PoolShared(UpstreamOptions pool_options)
+    : options(std::move(pool_options)), budget(options.retries.budget) {
+  for (const UpstreamTarget& target : options.targets) {
+    targets.push_back(std::make_unique<Target>(*TargetUrl::parse(target.url), target.weight,
+                                               options.ejection, options.dns_interval));
+  }
+}
+
+WorkerPool::WorkerPool(std::shared_ptr<PoolShared> shared, Executor& executor)
+    : Timer(&WorkerPool::on_idle_timer),
+      shared_(std::move(shared)),
+      executor_(executor),
+      balancer_(make_balancer(shared_->options.balance, shared_->targets)) {
+  for (const std::unique_ptr<Target>& target : shared_->targets) {
+    lanes_.push_back(std::make_unique<Lane>(*this, *target));
+  }
+}
+
+void WorkerPool::abandon() noexcept {
+  const Use until_the_end(*this);
+  is_abandoned_ = true;
+  for (const std::unique_ptr<Lane>& lane : lanes_) lane->drop_unused_since(kNever);
+  background_.cancel();
+}
+
+void WorkerPool::drop_user() noexcept {
+  if (--users_ == 0 && is_abandoned_) delete this;
+}
+
+void WorkerPool::watch_idle(TimePoint now) {
+  if (deadline() == kNever) set(executor_.timers(), now + options().keep_alive);
+}
+
+void WorkerPool::on_idle_timer(Timer& timer) noexcept {
+  auto& self = static_cast<WorkerPool&>(timer);
+  const TimePoint now = self.executor_.now();
+  const Duration keep_alive = self.options().keep_alive;
+  TimePoint oldest = kNever;
+  for (const std::unique_ptr<Lane>& lane : self.lanes_) {
+    oldest = std::min(oldest, lane->drop_unused_since(now - keep_alive));
+  }
+  if (oldest != kNever) self.set(self.executor_.timers(), oldest + keep_alive);
+}
+
+}  // namespace gatewaykit::upstream
