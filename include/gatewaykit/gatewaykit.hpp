@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// All of gatewaykit that a host needs to wire a gateway.
+#pragma once
+
+#include "gatewaykit/middleware/access_log.hpp"
+#include "gatewaykit/middleware/proxy.hpp"
+#include "gatewaykit/middleware/request_id.hpp"
+#include "gatewaykit/routing/context.hpp"
+#include "gatewaykit/routing/middleware.hpp"
+#include "gatewaykit/routing/router.hpp"
+#include "gatewaykit/server/gateway.hpp"
+#include "gatewaykit/upstream/upstream_pool.hpp"

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gateway: serves a router on listeners, with one event loop per worker thread. Many may live in
+// one process; each starts and stops without a trace: no signal handler unless asked for, no exit,
+// no global state.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gatewaykit/core/logger.hpp"
+#include "gatewaykit/core/task.hpp"
+#include "gatewaykit/core/timer.hpp"
+#include "gatewaykit/export.hpp"
+#include "gatewaykit/http/request.hpp"
+#include "gatewaykit/http/response.hpp"
+#include "gatewaykit/routing/router.hpp"
+
+namespace gatewaykit {
+
+/// What a client may ask of a listener. The status in brackets answers what goes beyond.
+struct ListenLimits {
+  std::size_t target = 8 * 1024;          ///< Bytes of the request target (414).
+  std::size_t header_bytes = 32 * 1024;   ///< Bytes of the header section (431).
+  std::size_t header_fields = 100;        ///< Field lines (431).
+  /// For a whole request head, from its first byte; the first one from the accept (408).
+  Duration header_timeout = std::chrono::seconds(10);
+  /// Content of a request in bytes (413).
+  std::optional<std::uint64_t> body = std::nullopt;
+  /// Between two pieces of content (408).
+  Duration body_idle = std::chrono::seconds(10);
+  /// Bytes per second that content must reach after 20 s (408). None: any rate.
+  std::optional<std::uint64_t> body_rate = 100;
+  /// Between two requests on a connection.
+  Duration idle = std::chrono::seconds(60);
+  /// How long a client that takes nothing in may hold up a response.
+  Duration send_idle = std::chrono::seconds(60);
+  /// How long a client that has shut its sending side is still waited for: it may want the answer
+  /// (half-close) or may be gone, which looks the same.
+  Duration half_close = std::chrono::seconds(5);
+};
+
+struct ListenOptions {
+  ListenLimits limits = {};
+  /// Addresses and CIDR blocks whose forwarding fields are believed.
+  std::vector<std::string> trusted_proxies = {};
+};
+
+struct GatewayOptions {
+  unsigned workers = 1;  ///< Event loops, each with a thread; 0: one per core.
+  /// How long `stop` lets running exchanges go on.
+  Duration drain_timeout = std::chrono::seconds(10);
+  /// Client connections over all workers; beyond it the listeners pause. None: what the
+  /// descriptor limit of the process allows, with a target connection for each and a reserve.
+  std::optional<std::size_t> max_connections = std::nullopt;
+  /// Receives the gateway's own lines: faults, drops, reloads.
+  LogSink log = &log_to_stderr;
+};
+
+/// A moment's view over all workers.
+struct GatewayStats {
+  std::uint64_t connections_accepted;
+  std::uint64_t connections_open;
+  std::uint64_t requests;
+  std::uint64_t listener_pauses;  ///< Times that the connection limit stopped accepting.
+};
+
+/// `listen`, `stop` and `stats` may be called from any thread; the rest from the owner's.
+class GATEWAYKIT_EXPORT Gateway {
+ public:
+  /// Compiles the routes: throws one ConfigError that names every mistake.
+  explicit Gateway(Router router, GatewayOptions options = {});
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+  /// Stops at once what still runs.
+  ~Gateway();
+
+  /// Binds "ADDRESS:PORT" ("[V6]:PORT"); port 0 takes a free one. Returns the port. Nothing is
+  /// accepted before `start`. Throws ConfigError where the address is malformed, in use or refused.
+  std::uint16_t listen(std::string_view address, ListenOptions options = {});
+
+  /// Serves on threads of its own and returns. May be called again after the gateway has stopped,
+  /// if `listen` is called again as well.
+  void start();
+  /// Stops accepting, lets running exchanges end within drain_timeout, then ends the workers.
+  /// Returns at once; `wait` tells when it is done. Safe inside a handler.
+  void stop();
+  /// Blocks until the workers have ended. Not from a handler.
+  void wait();
+  /// `start`, then `wait`. Returns 0.
+  int run();
+  /// SIGTERM and SIGINT stop this gateway while it runs; the second one stops at once.
+  void stop_on_signals();
+
+  /// Runs `request` through the routes without a connection, on the caller's executor and within
+  /// its scope. The content (16 MiB at most) is there when it returns; the client is "unix".
+  Task<Response> handle(Request request) const;
+
+  GatewayStats stats() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gatewaykit

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a client says about itself and about those before it: fields that only a trusted proxy may
+// send, and the client's address that they name (RFC 7239, X-Forwarded-For).
+#pragma once
+
+#include <optional>
+
+#include "gatewaykit/http/address.hpp"
+#include "gatewaykit/http/headers.hpp"
+#include "server/listen_config.hpp"
+
+namespace gatewaykit::server {
+
+/// Removes what an untrusted client must not tell us or the target: Forwarded, X-Forwarded-*,
+/// X-Real-IP, X-Original-URL, X-Rewrite-URL, X-HTTP-Method-Override, X-Gk-*, and names that become
+/// known ones where underscores are read as hyphens (as CGI does).
+void remove_untrusted_fields(Headers& headers);
+
+/// The rightmost address that is not itself a trusted proxy, from Forwarded where it is there,
+/// else from X-Forwarded-For. None where the fields name none.
+std::optional<IpAddress> resolve_client(const Headers& headers, const ListenConfig& config);
+
+}  // namespace gatewaykit::server

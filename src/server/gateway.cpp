@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gatewaykit/server/gateway.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+
+#include "server/in_process.hpp"
+#include "server/worker.hpp"
+
+namespace gatewaykit {
+
+namespace {
+
+/// Half of the descriptors for clients, the other half for their targets, less a reserve for
+/// listeners, logs and the host.
+std::size_t default_connection_limit() {
+  constexpr std::size_t kReserve = 64;
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const std::size_t descriptors =
+      limit.rlim_cur == RLIM_INFINITY ? 1 << 20 : static_cast<std::size_t>(limit.rlim_cur);
+  return std::max<std::size_t>((descriptors - std::min(descriptors, kReserve)) / 2, 8);
+}
+
+unsigned worker_count(unsigned wanted) {
+  return wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+class Gateway::Impl {
+ public:
+  Impl(Router router, GatewayOptions options)
+      : shared_(RouteSet::compile(std::move(router)), std::move(options)) {
+    shared_.max_connections = shared_.options.max_connections.value_or(default_connection_limit());
+    std::vector<std::string> problems;
+    if (shared_.options.workers > 1024) problems.push_back("workers must not exceed 1024");
+    if (shared_.max_connections == 0) problems.push_back("max_connections must be at least 1");
+    if (!problems.empty()) throw ConfigError(std::move(problems));
+    make_workers();
+  }
+
+  ~Impl() {
+    stop();
+    stop();
+    wait();
+  }
+
+  std::uint16_t listen(std::string_view address, const ListenOptions& options) {
+    std::vector<std::string> problems;
+    auto config = std::make_shared<const server::ListenConfig>(
+        server::ListenConfig::from(options, problems));
+    if (!problems.empty()) throw ConfigError(std::move(problems));
+    const std::lock_guard lock(mutex_);
+    net::SocketAddress where = server::parse_listen_address(address);
+    // Alone and without SO_REUSEPORT at first, so that an address in use stays an error.
+    net::Fd first = server::bind_socket(address, where, false);
+    const std::uint16_t port = server::bound_port(first.get());
+    if (workers_.size() == 1) {
+      workers_.front()->add_listener(std::move(first), std::move(config));
+      return port;
+    }
+    ::getsockname(first.get(), where.get(), &where.size);
+    first = net::Fd();
+    for (const std::unique_ptr<server::Worker>& worker : workers_) {
+      worker->add_listener(server::bind_socket(address, where, true), config);
+    }
+    return port;
+  }
+
+  void start() {
+    const std::lock_guard lock(mutex_);
+    if (is_running_) return;
+    is_running_ = true;
+    if (stops_on_signals_) {
+      workers_.front()->watch_signals([this] { stop(); });
+    }
+    for (const std::unique_ptr<server::Worker>& worker : workers_) worker->start();
+  }
+
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    if (!is_running_) return;
+    for (const std::unique_ptr<server::Worker>& worker : workers_) worker->stop();
+  }
+
+  void wait() {
+    // Joined without the lock, which a stop from inside a worker takes.
+    for (const std::unique_ptr<server::Worker>& worker : workers_) worker->join();
+    const std::lock_guard lock(mutex_);
+    if (!is_running_) return;
+    is_running_ = false;
+    for (const std::unique_ptr<server::Worker>& worker : workers_) {
+      requests_before_ += worker->requests();
+    }
+    make_workers();
+  }
+
+  void stop_on_signals() { stops_on_signals_ = true; }
+
+  const RouteSet& routes() const noexcept { return *shared_.routes; }
+  std::shared_ptr<const RouteSet> share_routes() const noexcept { return shared_.routes; }
+
+  GatewayStats stats() const {
+    const std::lock_guard lock(mutex_);
+    GatewayStats stats{shared_.connections_accepted.load(), shared_.connections_open.load(),
+                       requests_before_, shared_.listener_pauses.load()};
+    for (const std::unique_ptr<server::Worker>& worker : workers_) {
+      stats.requests += worker->requests();
+    }
+    return stats;
+  }
+
+ private:
+  /// Workers serve once: a gateway that starts again has new ones.
+  void make_workers() {
+    workers_.clear();
+    const unsigned count = worker_count(shared_.options.workers);
+    for (unsigned i = 0; i < count; ++i) {
+      workers_.push_back(std::make_unique<server::Worker>(shared_));
+    }
+  }
+
+  server::GatewayShared shared_;
+  mutable std::mutex mutex_;  // Guards what follows.
+  std::vector<std::unique_ptr<server::Worker>> workers_;
+  std::uint64_t requests_before_ = 0;
+  bool is_running_ = false;
+  bool stops_on_signals_ = false;
+};
+
+Gateway::Gateway(Router router, GatewayOptions options)
+    : impl_(std::make_unique<Impl>(std::move(router), std::move(options))) {}
+
+Gateway::~Gateway() = default;
+
+std::uint16_t Gateway::listen(std::string_view address, ListenOptions options) {
+  return impl_->listen(address, options);
+}
+
+void Gateway::start() { impl_->start(); }
+
+void Gateway::stop() { impl_->stop(); }
+
+void Gateway::wait() { impl_->wait(); }
+
+int Gateway::run() {
+  start();
+  wait();
+  return 0;
+}
+
+void Gateway::stop_on_signals() { impl_->stop_on_signals(); }
+
+Task<Response> Gateway::handle(Request request) const {
+  return server::handle_in_process(impl_->share_routes(), std::move(request));
+}
+
+GatewayStats Gateway::stats() const { return impl_->stats(); }
+
+}  // namespace gatewaykit

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/http1_connection.hpp"
+
+#include <utility>
+
+#include "server/http1_exchange.hpp"
+#include "server/worker.hpp"
+
+namespace gatewaykit::server {
+
+Http1Connection::GraceTimer::GraceTimer(Http1Connection& owner) noexcept
+    : Timer([](Timer& timer) noexcept {
+        Http1Connection& self = static_cast<GraceTimer&>(timer).connection;
+        if (self.exchange_ != nullptr) self.exchange_->client_gone();
+      }),
+      connection(owner) {}
+
+Http1Connection::Http1Connection(Worker& worker, net::StreamPtr stream, Peer peer,
+                                 std::shared_ptr<const ListenConfig> config)
+    : worker_(worker),
+      stream_(std::move(stream)),
+      peer_(std::move(peer)),
+      config_(std::move(config)),
+      grace_(*this),
+      is_trusted_(config_->trusts(peer_)) {
+  stream_->set_observer(this);
+}
+
+Task<void> Http1Connection::run() {
+  net::Stream& stream = *stream_;
+  TimePoint deadline = worker_.loop().now() + config_->limits.header_timeout;
+  bool is_first = true;
+  for (;;) {
+    while (input_.empty() && !stream.may_receive()) {
+      if (worker_.is_draining()) co_return;
+      const Wake wake = co_await stream.readable().wait(deadline);
+      if (wake != Wake::signalled) co_return;
+    }
+    if (!is_first) deadline = worker_.loop().now() + config_->limits.header_timeout;
+    const bool goes_on = co_await serve_one(deadline);
+    if (!goes_on) co_return;
+    input_.release_if_empty();
+    is_first = false;
+    deadline = worker_.loop().now() + config_->limits.idle;
+  }
+}
+
+Task<bool> Http1Connection::serve_one(TimePoint deadline) {
+  Http1Exchange exchange(*this);
+  exchange_ = &exchange;
+  const Http1Exchange::End end = co_await exchange.run(deadline);
+  exchange_ = nullptr;
+  grace_.clear();
+  if (end == Http1Exchange::End::abort) stream_->reset_on_close();
+  if (end == Http1Exchange::End::linger) co_await linger();
+  co_return end == Http1Exchange::End::keep;
+}
+
+Task<void> Http1Connection::linger() {
+  constexpr std::size_t kMost = 256 * 1024;
+  stream_->shutdown_send();
+  const TimePoint deadline = worker_.loop().now() + std::chrono::seconds(2);
+  for (std::size_t taken = 0; taken < kMost;) {
+    input_.drop(input_.pending().size());
+    const net::IoResult result = input_.receive(*stream_, 16 * 1024);
+    if (result.kind == net::IoResult::Kind::bytes) {
+      taken += result.count;
+      continue;
+    }
+    if (result.kind != net::IoResult::Kind::would_block) co_return;
+    const Wake wake = co_await stream_->readable().wait(deadline);
+    if (wake != Wake::signalled) co_return;
+  }
+}
+
+void Http1Connection::drain() noexcept {
+  if (exchange_ == nullptr && stream_->readable().has_waiter()) stream_->readable().set();
+}
+
+void Http1Connection::on_half_close() noexcept {
+  if (exchange_ == nullptr || !exchange_->is_running()) return;
+  grace_.set(worker_.loop().timers(), worker_.loop().now() + config_->limits.half_close);
+}
+
+void Http1Connection::on_disconnect() noexcept {
+  if (exchange_ != nullptr) exchange_->client_gone();
+}
+
+}  // namespace gatewaykit::server

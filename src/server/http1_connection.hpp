@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Http1Connection: a client's HTTP/1.1 connection: one exchange after the other, in the order of
+// the requests. While none runs it holds neither a buffer nor more than a small frame.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "gatewaykit/core/pool.hpp"
+#include "gatewaykit/core/timer.hpp"
+#include "gatewaykit/http/address.hpp"
+#include "net/stream.hpp"
+#include "server/connection.hpp"
+#include "server/listen_config.hpp"
+#include "server/receive_buffer.hpp"
+
+namespace gatewaykit::server {
+
+class Http1Exchange;
+class Worker;
+
+class Http1Connection final : public Connection, private net::StreamObserver {
+ public:
+  Http1Connection(Worker& worker, net::StreamPtr stream, Peer peer,
+                  std::shared_ptr<const ListenConfig> config);
+  static void* operator new(std::size_t size) { return pool_allocate(size); }
+  static void operator delete(void* block, std::size_t size) noexcept {
+    pool_deallocate(block, size);
+  }
+
+  Task<void> run() override;
+  void drain() noexcept override;
+
+  // --- For its exchanges.
+  Worker& worker() noexcept { return worker_; }
+  net::Stream& stream() noexcept { return *stream_; }
+  ReceiveBuffer& input() noexcept { return input_; }
+  const ListenConfig& config() const noexcept { return *config_; }
+  const Peer& peer() const noexcept { return peer_; }
+  bool is_trusted() const noexcept { return is_trusted_; }
+
+ private:
+  /// Serves one request that has begun to arrive; true where another may follow.
+  Task<bool> serve_one(TimePoint deadline);
+  /// Ends the sending side and waits a moment for the client to have read the answer: closing with
+  /// unread input would reset the connection and lose it.
+  Task<void> linger();
+
+  void on_half_close() noexcept override;
+  void on_disconnect() noexcept override;
+
+  struct GraceTimer : Timer {
+    explicit GraceTimer(Http1Connection& owner) noexcept;
+    Http1Connection& connection;
+  };
+
+  Worker& worker_;
+  net::StreamPtr stream_;
+  Peer peer_;
+  std::shared_ptr<const ListenConfig> config_;
+  ReceiveBuffer input_;
+  Http1Exchange* exchange_ = nullptr;
+  GraceTimer grace_;
+  bool is_trusted_;
+};
+
+}  // namespace gatewaykit::server

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Http1Exchange: one request and its response on a client's HTTP/1.1 connection, from the first
+// byte of the head to on_complete. Lives in the frame of the connection's serve_one().
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "codec/http1_request_parser.hpp"
+#include "codec/http1_writer.hpp"
+#include "gatewaykit/http/target.hpp"
+#include "gatewaykit/routing/context.hpp"
+#include "routing/route_set.hpp"
+#include "server/http1_connection.hpp"
+#include "server/request_body.hpp"
+
+namespace gatewaykit::server {
+
+class Http1Exchange final : public ExchangeHost {
+ public:
+  explicit Http1Exchange(Http1Connection& connection);
+
+  /// What is to become of the connection.
+  enum class End : std::uint8_t {
+    keep,    ///< Another request may follow.
+    close,   ///< All is said, nothing is unread.
+    linger,  ///< Answered, but the client may still be sending.
+    abort,   ///< The response was cut: the client must not take it for complete.
+  };
+  Task<End> run(TimePoint head_deadline);
+
+  /// The client is gone, or has been silent for too long.
+  void client_gone() noexcept;
+  bool is_running() const noexcept { return context_.has_value(); }
+  std::uint64_t bytes_sent() const noexcept { return bytes_out_; }
+
+  Task<Result<>> send_interim(Status status, Headers headers) override;
+
+ private:
+  enum class HeadState : std::uint8_t { incomplete, complete, refused, closed };
+  HeadState receive_head();
+  void begin_context(Request request, const Peer* client);
+  Request take_request(const NormalisedTarget& target);
+  const Chain& open();
+  const Chain& refuse(Status status, std::string_view sentence);
+
+  Task<Response> answer(const Chain& chain);
+  Task<Result<>> send(Response& response);
+  void write_head(codec::ByteWriter& writer, const Response& response);
+  Task<Result<>> send_content(Response& response, codec::ByteWriter head);
+  Task<Result<>> run_tunnel(Response& response, codec::ByteWriter head);
+  Task<Result<>> send_bytes(net::SendProgress progress);
+  void render(Response& response) const;
+  bool allows_content(const Response& response) const noexcept;
+  codec::BodyFraming framing_of(const Response& response) const;
+  Task<End> finish(bool is_cut);
+
+  Http1Connection& connection_;
+  codec::RequestParser parser_;
+  codec::RequestHead head_;
+  RequestBody body_;
+  Peer client_;
+  std::optional<Context> context_;
+  std::optional<Error> failure_;
+  codec::BodyFraming framing_;
+  Status status_ = Status::ok;
+  TimePoint started_{};
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+  bool is_http_1_0_ = false;
+  bool is_head_sent_ = false;
+  bool is_refused_ = false;
+  bool is_gone_ = false;
+  bool keeps_alive_ = false;
+};
+
+}  // namespace gatewaykit::server

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/listen_config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gatewaykit::server {
+
+namespace {
+
+void check_limits(const ListenLimits& limits, std::vector<std::string>& problems) {
+  const auto must_be_positive = [&problems](auto value, const char* name) {
+    if (value > decltype(value){}) return;
+    problems.push_back(fmt::format("limits.{} must be greater than zero", name));
+  };
+  must_be_positive(limits.target, "target");
+  must_be_positive(limits.header_bytes, "header_bytes");
+  must_be_positive(limits.header_fields, "header_fields");
+  must_be_positive(limits.header_timeout, "header_timeout");
+  must_be_positive(limits.body_idle, "body_idle");
+  must_be_positive(limits.idle, "idle");
+  must_be_positive(limits.send_idle, "send_idle");
+  must_be_positive(limits.half_close, "half_close");
+  // A head is read into one buffer, whose size is counted in 32 bits.
+  constexpr std::size_t kLargest = 16 << 20;
+  if (limits.target > kLargest || limits.header_bytes > kLargest) {
+    problems.push_back("limits.target and limits.header_bytes must not exceed 16 MiB");
+  }
+}
+
+}  // namespace
+
+ListenConfig ListenConfig::from(const ListenOptions& options, std::vector<std::string>& problems) {
+  ListenConfig config;
+  config.limits = options.limits;
+  config.head_limits.target = options.limits.target;
+  config.head_limits.section = {options.limits.header_bytes, options.limits.header_fields};
+  check_limits(options.limits, problems);
+  for (const std::string& text : options.trusted_proxies) {
+    const std::optional<Cidr> block = Cidr::parse(text);
+    if (block) {
+      config.trusted_proxies.push_back(*block);
+    } else {
+      problems.push_back(
+          fmt::format("trusted_proxies: '{}' is neither an address nor a CIDR block", text));
+    }
+  }
+  return config;
+}
+
+bool ListenConfig::trusts(const Peer& peer) const noexcept {
+  return peer.has_address() &&
+         std::any_of(trusted_proxies.begin(), trusted_proxies.end(),
+                     [&peer](const Cidr& block) { return block.contains(peer.ip()); });
+}
+
+}  // namespace gatewaykit::server

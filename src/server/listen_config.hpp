@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// ListenConfig: ListenOptions as the connections of a listener use them, checked and parsed once.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "codec/http1_request_parser.hpp"
+#include "gatewaykit/http/address.hpp"
+#include "gatewaykit/server/gateway.hpp"
+
+namespace gatewaykit::server {
+
+struct ListenConfig {
+  ListenLimits limits;
+  codec::RequestLimits head_limits;
+  std::vector<Cidr> trusted_proxies;
+
+  /// Adds a sentence to `problems` for everything that is wrong.
+  static ListenConfig from(const ListenOptions& options, std::vector<std::string>& problems);
+  bool trusts(const Peer& peer) const noexcept;
+};
+
+}  // namespace gatewaykit::server

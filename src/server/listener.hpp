@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Listener: a listening socket of one worker: accepts in batches, pauses at the connection limit or
+// when descriptors run out, and resumes when a connection has closed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "gatewaykit/core/timer.hpp"
+#include "net/poller.hpp"
+#include "net/socket.hpp"
+#include "server/listen_config.hpp"
+
+namespace gatewaykit::server {
+
+class Worker;
+
+/// Binds a TCP socket. `shares_port`: several workers have one each (SO_REUSEPORT). Throws
+/// ConfigError with a sentence that names `address`.
+net::Fd bind_socket(std::string_view address, const net::SocketAddress& where, bool shares_port);
+/// The address to bind for "ADDRESS:PORT"; throws ConfigError.
+net::SocketAddress parse_listen_address(std::string_view address);
+/// The port that a socket was bound to.
+std::uint16_t bound_port(int fd);
+
+class Listener final : private net::Pollable {
+ public:
+  Listener(Worker& worker, net::Fd fd, std::shared_ptr<const ListenConfig> config);
+
+  /// Begins to accept; 0, or errno.
+  int open() noexcept;
+  /// Takes what has connected already, then closes.
+  void close();
+  /// Room again: accepts if it had paused.
+  void resume() noexcept;
+
+ private:
+  void on_events(std::uint32_t events) noexcept override;
+  bool accept_one();
+  void pause() noexcept;
+
+  struct RetryTimer : Timer {
+    explicit RetryTimer(Listener& owner) noexcept
+        : Timer([](Timer& timer) noexcept { static_cast<RetryTimer&>(timer).listener.resume(); }),
+          listener(owner) {}
+    Listener& listener;
+  };
+
+  Worker& worker_;
+  net::Fd fd_;
+  std::shared_ptr<const ListenConfig> config_;
+  RetryTimer retry_;
+  bool is_paused_ = false;
+};
+
+}  // namespace gatewaykit::server

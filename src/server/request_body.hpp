@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// RequestBody: the content of a request as it comes in over HTTP/1: received only when it is read,
+// within the listener's limits; after a 101, the raw bytes of the tunnel. Lives in its exchange.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "codec/chunked_decoder.hpp"
+#include "gatewaykit/core/event.hpp"
+#include "gatewaykit/http/body.hpp"
+#include "server/listen_config.hpp"
+#include "server/receive_buffer.hpp"
+
+namespace gatewaykit::server {
+
+class RequestBody final : public BodySource {
+ public:
+  RequestBody(net::Stream& stream, ReceiveBuffer& input, const ListenLimits& limits) noexcept
+      : stream_(stream), input_(input), limits_(limits) {}
+
+  /// What the head said. `asks_upgrade`: yields nothing before open_tunnel().
+  void begin(codec::BodyFraming framing, bool expects_continue, bool asks_upgrade, TimePoint now);
+
+  Task<Result<Chunk>> read() override;
+  bool ready(Chunk& chunk) override;
+  std::optional<std::uint64_t> size() const override;
+  const Headers* trailers() const override;
+  bool forward_expectation() override;
+  void release() noexcept override {}  // A member of the exchange.
+
+  /// The 101 was sent: what comes from now on is the tunnel's.
+  void open_tunnel() noexcept;
+  /// The exchange ends without a tunnel: a reader that waits for one is told so.
+  bool has_ended() const noexcept { return has_ended_; }
+  /// The client waits for a 100 that was not sent: it may or may not send the content.
+  bool is_continue_pending() const noexcept { return expects_continue_ && received_ == 0; }
+  /// A fault of the client, after which the connection cannot go on.
+  const std::optional<Error>& failure() const noexcept { return failure_; }
+  std::uint64_t received() const noexcept { return received_; }
+
+  /// Reads and forgets what is left, up to `limit` bytes and until `deadline`. True at the end.
+  Task<bool> discard(std::uint64_t limit, TimePoint deadline);
+
+ private:
+  /// One step without waiting: true where `chunk` holds the next piece, or the end, or it failed.
+  bool advance(Chunk& chunk);
+  bool take_content(Chunk& chunk);
+  bool take_raw(Chunk& chunk);
+  void count(std::size_t bytes);
+  void fail(Error error) { failure_ = std::move(error); }
+  bool is_too_slow(TimePoint now) const noexcept;
+  Task<Result<>> send_continue();
+
+  net::Stream& stream_;
+  ReceiveBuffer& input_;
+  const ListenLimits& limits_;
+  codec::BodyFraming framing_;
+  codec::BodyDecoder decoder_;
+  std::optional<Error> failure_;
+  std::uint64_t received_ = 0;
+  TimePoint begun_{};
+  Event tunnel_opened_;
+  bool expects_continue_ = false;
+  bool answers_continue_ = false;
+  bool is_tunnel_ = false;
+  bool is_tunnel_open_ = false;
+  bool has_ended_ = true;
+};
+
+}  // namespace gatewaykit::server

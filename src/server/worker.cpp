@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/worker.hpp"
+
+#include <fmt/format.h>
+#include <pthread.h>
+
+#include <csignal>
+#include <cstring>
+
+#include "gatewaykit/core/async.hpp"
+#include "gatewaykit/core/pool.hpp"
+#include "codec/http1_writer.hpp"
+#include "server/http1_connection.hpp"
+
+namespace gatewaykit::server {
+
+namespace {
+
+constexpr Duration kTrimInterval = std::chrono::seconds(10);
+
+Task<void> run_connection(Worker& worker, std::unique_ptr<Connection> connection) {
+  worker.connection_opened(*connection);
+  try {
+    co_await connection->run();
+  } catch (const std::exception& bug) {
+    worker.shared().options.log(LogLevel::error,
+                                fmt::format("a connection was given up: {}", bug.what()));
+  }
+  worker.connection_closed(*connection);
+}
+
+}  // namespace
+
+/// SIGTERM and SIGINT on the worker's loop. libuv restores the handlers once both are closed.
+struct Worker::SignalWatch {
+  Function<void()> on_signal;
+  uv_signal_t handles[2] = {};
+};
+
+Worker::Worker(GatewayShared& shared)
+    : shared_(shared),
+      connector_(loop_),
+      trim_timer_(*this),
+      drain_timer_(scope_) {}
+
+Worker::~Worker() = default;
+
+void Worker::add_listener(net::Fd fd, std::shared_ptr<const ListenConfig> config) {
+  listeners_.push_back(std::make_unique<Listener>(*this, std::move(fd), std::move(config)));
+}
+
+void Worker::watch_signals(Function<void()> on_signal) {
+  signals_ = std::make_unique<SignalWatch>();
+  signals_->on_signal = std::move(on_signal);
+  const int numbers[] = {SIGTERM, SIGINT};
+  for (int i = 0; i < 2; ++i) {
+    uv_signal_t& handle = signals_->handles[i];
+    uv_signal_init(loop_.uv(), &handle);
+    handle.data = signals_.get();
+    uv_signal_start(
+        &handle,
+        [](uv_signal_t* signal, int) { static_cast<SignalWatch*>(signal->data)->on_signal(); },
+        numbers[i]);
+  }
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::stop() {
+  loop_.post([this] {
+    if (is_draining_) {
+      scope_.cancel();
+    } else {
+      begin_drain();
+    }
+  });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::run() {
+  // Signals are for the host's threads; and libuv 1.44 writes without MSG_NOSIGNAL.
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  trim_timer_.set(loop_.timers(), loop_.now() + kTrimInterval);
+  for (const std::unique_ptr<Listener>& listener : listeners_) {
+    if (const int error = listener->open(); error != 0) {
+      shared_.options.log(LogLevel::error, fmt::format("listen: {}", std::strerror(error)));
+    }
+  }
+  loop_.run();
+  listeners_.clear();
+  loop_.locals().clear(loop_);
+}
+
+void Worker::begin_drain() {
+  is_draining_ = true;
+  for (const std::unique_ptr<Listener>& listener : listeners_) listener->close();
+  for (Connection* connection = connections_; connection != nullptr;) {
+    Connection* const next = connection->next;
+    connection->drain();
+    connection = next;
+  }
+  drain_timer_.set(loop_.timers(), loop_.now() + shared_.options.drain_timeout);
+  drain_scope_.spawn({&loop_, nullptr, &connector_}, drain());
+}
+
+Task<void> Worker::drain() {
+  co_await scope_.join();
+  drain_timer_.clear();
+  close_signals();
+  loop_.stop();
+}
+
+void Worker::close_signals() noexcept {
+  if (signals_ == nullptr) return;
+  for (uv_signal_t& handle : signals_->handles) {
+    uv_close(reinterpret_cast<uv_handle_t*>(&handle), nullptr);
+  }
+}
+
+void Worker::serve(net::Fd fd, const net::SocketAddress& peer,
+                   const std::shared_ptr<const ListenConfig>& config) {
+  net::set_no_delay(fd.get());
+  auto stream = std::make_unique<net::SocketStream>(std::move(fd), loop_.poller());
+  if (!stream->ok()) return;
+  scope_.spawn(env(), run_connection(*this, std::make_unique<Http1Connection>(
+                                                *this, std::move(stream), peer.to_peer(), config)));
+}
+
+void Worker::connection_opened(Connection& connection) {
+  connection.next = connections_;
+  if (connections_ != nullptr) connections_->previous = &connection;
+  connections_ = &connection;
+  shared_.connections_accepted.fetch_add(1, std::memory_order_relaxed);
+  shared_.connections_open.fetch_add(1, std::memory_order_relaxed);
+  if (is_draining_) connection.drain();
+}
+
+void Worker::connection_closed(Connection& connection) noexcept {
+  if (connection.next != nullptr) connection.next->previous = connection.previous;
+  if (connection.previous != nullptr) {
+    connection.previous->next = connection.next;
+  } else {
+    connections_ = connection.next;
+  }
+  shared_.connections_open.fetch_sub(1, std::memory_order_relaxed);
+  for (const std::unique_ptr<Listener>& listener : listeners_) listener->resume();
+}
+
+std::string_view Worker::date() noexcept {
+  const auto now = std::chrono::system_clock::to_time_t(loop_.wall_now());
+  if (now != date_second_) {
+    date_second_ = now;
+    date_size_ = codec::write_date(now, date_);
+  }
+  return {date_, date_size_};
+}
+
+void Worker::on_trim_timer(Timer& timer) noexcept {
+  Worker& self = static_cast<TrimTimer&>(timer).worker;
+  pool_trim();
+  self.trim_timer_.set(self.loop_.timers(), self.loop_.now() + kTrimInterval);
+}
+
+}  // namespace gatewaykit::server

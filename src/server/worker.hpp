@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Worker: one thread with one loop: its listeners, the connections that they accept, and draining.
+// Everything but the constructor and the posting calls runs on the worker's own thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "gatewaykit/core/cancel_scope.hpp"
+#include "net/loop.hpp"
+#include "net/socket_connector.hpp"
+#include "server/listener.hpp"
+#include "server/shared.hpp"
+
+namespace gatewaykit::server {
+
+class Connection;
+
+class Worker {
+ public:
+  explicit Worker(GatewayShared& shared);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker();
+
+  /// Before `start`. Takes a bound socket over.
+  void add_listener(net::Fd fd, std::shared_ptr<const ListenConfig> config);
+  /// SIGTERM and SIGINT call `on_signal` on this worker's thread.
+  void watch_signals(Function<void()> on_signal);
+  void start();
+  /// Any thread. The second call ends the drain at once.
+  void stop();
+  void join();
+  std::uint64_t requests() const noexcept { return requests_.load(std::memory_order_relaxed); }
+
+  // --- For listeners and connections.
+  GatewayShared& shared() noexcept { return shared_; }
+  net::Loop& loop() noexcept { return loop_; }
+  Env env() noexcept { return {&loop_, &scope_, &connector_}; }
+  bool is_draining() const noexcept { return is_draining_; }
+  /// Serves an accepted socket until its end.
+  void serve(net::Fd fd, const net::SocketAddress& peer,
+             const std::shared_ptr<const ListenConfig>& config);
+  void connection_opened(Connection& connection);
+  void connection_closed(Connection& connection) noexcept;
+  void count_request() noexcept {
+    // One writer: no locked instruction needed.
+    requests_.store(requests_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+  /// The value of the Date field now, made once per second (RFC 9110 section 6.6.1).
+  std::string_view date() noexcept;
+
+ private:
+  void run();
+  void begin_drain();
+  Task<void> drain();
+  void close_signals() noexcept;
+  static void on_trim_timer(Timer& timer) noexcept;
+
+  struct TrimTimer : Timer {
+    explicit TrimTimer(Worker& owner) noexcept : Timer(&Worker::on_trim_timer), worker(owner) {}
+    Worker& worker;
+  };
+  struct DrainTimer : Timer {
+    explicit DrainTimer(CancelScope& cancelled) noexcept
+        : Timer([](Timer& timer) noexcept { static_cast<DrainTimer&>(timer).scope.cancel(); }),
+          scope(cancelled) {}
+    CancelScope& scope;
+  };
+  struct SignalWatch;
+
+  GatewayShared& shared_;
+  net::Loop loop_;
+  net::SocketConnector connector_;
+  CancelScope scope_;        // Of all connections.
+  CancelScope drain_scope_;  // Of the task that ends the worker.
+  TrimTimer trim_timer_;
+  DrainTimer drain_timer_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unique_ptr<SignalWatch> signals_;
+  Connection* connections_ = nullptr;  // Intrusive list.
+  std::atomic<std::uint64_t> requests_{0};
+  bool is_draining_ = false;
+  std::thread thread_;
+
+  std::int64_t date_second_ = -1;
+  char date_[32] = {};
+  std::size_t date_size_ = 0;
+};
+
+}  // namespace gatewaykit::server
