@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The benchmark harness behind ./benchmarks/run: standard library only.
 
 processes  children on chosen cores             measure    CPU time and memory from /proc

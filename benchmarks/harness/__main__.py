@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line of ./benchmarks/run. Exit status: 0 ok, 1 a must was missed (with --check),
 2 a figure was refused or nothing could be measured."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The figures that the design calls a must, read off the results. `--check` makes them the exit
 status. A check whose contestants did not run, or whose figure was refused, is left out."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Who is measured: relay floors, peers and the gateway, all as one reverse proxy before one origin.
 
 Every peer runs one worker without access log, with HTTP/1.1 and keep-alive on both sides, and is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From runs to figures: medians with quartiles, and ratios taken inside each round, so that what
 slows a whole round down (another guest of the machine, a change of clock) cancels out.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The place where a scenario runs: cores, folders, the origin, and the proxies that are up."""
 
 import contextlib

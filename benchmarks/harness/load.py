@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What drives the contestants: wrk for requests, own programs for transfers and idle connections.
 
 Each function returns what the load saw, with `problems`: the reasons, if any, why the figures of

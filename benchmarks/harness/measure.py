@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """CPU time and memory of a process tree, read from /proc.
 
 The total comes from schedstat, which counts nanoseconds; utime and stime of stat count ticks of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The micro-benchmarks: programs named *_bench that measure one unit, print their own lines and
 exit with 1 where a figure misses what the design promises of the unit."""
 

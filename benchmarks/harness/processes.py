@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Child processes: on chosen cores, ready before they are used, gone when the harness is."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is run: each scenario takes the lab and the settings and returns its runs by contestant.
 
 A run is one contestant under one load for one short round. Rounds are paired: in each of them

@@ -6,7 +6,7 @@ namespace gatewaykit {
 Task<Result<>> sleep_for(Duration duration) {
   const Env env = co_await current_env();
   Event never_set;
-  const Wake wake = co_await never_set.wait(env.executor->now() + duration);
+  const Wake wake = co_await never_set.wait(deadline_after(env.executor->now(), duration));
   if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::gateway);
   co_return Result<>();
 }
@@ -20,7 +20,8 @@ DeadlineTimer::DeadlineTimer(CancelScope& scope, Executor& executor, TimePoint d
 
 void DeadlineTimer::on_deadline(Timer& timer) noexcept {
   auto& self = static_cast<DeadlineTimer&>(timer);
-  self.fired_ = true;
+  // A scope that was cancelled before was not cancelled by the deadline.
+  self.fired_ = !self.scope_.cancelled();
   self.scope_.cancel();
 }
 

@@ -55,6 +55,7 @@ CancelScope::CancelScope(CancelScope* parent) noexcept
 
 CancelScope::~CancelScope() {
   assert(running_ == 0 && "join a scope before it dies");
+  assert(list_.next == &list_ && "what waits in a scope ends before it");
   unlink();
 }
 
@@ -80,8 +81,8 @@ void CancelScope::on_parent_cancelled(detail::CancelNode& node) noexcept {
 }
 
 void CancelScope::spawn(const Env& env, Task<void> task) {
-  ++running_;
   const detail::SpawnedFrame frame = detail::SpawnedFrame::run(*this, std::move(task));
+  ++running_;  // Not before: the frame's allocation may fail.
   frame.handle.promise().env = env;
   frame.handle.promise().env.scope = this;
   frame.handle.resume();

@@ -2,6 +2,7 @@
 #include "gatewaykit/core/executor.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <mutex>
 #include <utility>
 
@@ -26,19 +27,25 @@ void WorkerLocals::insert(Executor& executor, std::shared_ptr<WorkerLocalRegistr
   entries_.insert_or_assign(key, Entry{std::move(registry), std::move(value)});
 }
 
-void WorkerLocals::erase(const void* key) { entries_.erase(key); }
+void WorkerLocals::erase(const void* key) {
+  // Taken out before it is destroyed: what it does then may look for others.
+  const auto entry = entries_.extract(key);
+}
 
 void WorkerLocals::clear(Executor& executor) {
-  for (auto& [key, entry] : entries_) {
-    const std::lock_guard lock(entry.registry->mutex);
-    std::erase(entry.registry->executors, &executor);
+  while (!entries_.empty()) {
+    const auto entry = entries_.extract(entries_.begin());
+    WorkerLocalRegistry& registry = *entry.mapped().registry;
+    const std::lock_guard lock(registry.mutex);
+    std::erase(registry.executors, &executor);
   }
-  entries_.clear();
 }
 
 }  // namespace detail
 
-Executor::~Executor() = default;
+Executor::~Executor() {
+  assert(locals_.empty() && "an executor clears its locals while it can still take jobs");
+}
 
 std::chrono::system_clock::time_point Executor::wall_now() const {
   return std::chrono::system_clock::now();

@@ -29,9 +29,8 @@ void log_to_stderr(LogLevel level, std::string_view line) {
   gmtime_r(&now.tv_sec, &utc);
   char stamp[32];
   const std::size_t size = std::strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
-  const std::string text =
-      fmt::format("{}.{:03}Z {} {}\n", std::string_view(stamp, size), now.tv_nsec / 1'000'000,
-                  to_string(level), line);
+  const std::string text = fmt::format("{}.{:03}Z {} {}\n", std::string_view(stamp, size),
+                                       now.tv_nsec / 1'000'000, to_string(level), line);
   // One write keeps lines of several threads apart; a failing stderr has nobody left to tell.
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
 }

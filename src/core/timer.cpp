@@ -24,6 +24,13 @@ void Timer::set(TimerQueue& queue, TimePoint deadline) {
   queue.sift_up(index_);
 }
 
+TimerQueue::~TimerQueue() {
+  for (const Slot& slot : heap_) {
+    slot.timer->index_ = Timer::kNotQueued;
+    slot.timer->deadline_ = kNever;
+  }
+}
+
 void TimerQueue::fire(TimePoint now) {
   while (!heap_.empty() && heap_.front().key <= now) {
     Timer& timer = *heap_.front().timer;

@@ -29,6 +29,7 @@ IpAddress IpAddress::v6(const std::array<std::uint8_t, 16>& bytes) noexcept {
 std::optional<IpAddress> IpAddress::parse(std::string_view text) noexcept {
   char terminated[INET6_ADDRSTRLEN];
   if (text.empty() || text.size() >= sizeof(terminated)) return std::nullopt;
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
   std::memcpy(terminated, text.data(), text.size());
   terminated[text.size()] = '\0';
   std::array<std::uint8_t, 4> four{};
@@ -47,17 +48,21 @@ std::optional<Cidr> Cidr::parse(std::string_view text) noexcept {
   const std::size_t slash = text.find('/');
   const std::optional<IpAddress> network = IpAddress::parse(text.substr(0, slash));
   if (!network) return std::nullopt;
-  const unsigned widest = network->is_v6() ? 128 : 32;
+  // An IPv4-mapped block is the IPv4 block it means.
+  const bool is_mapped = !network->is_v6() && text.find(':') != std::string_view::npos;
+  const unsigned shift = is_mapped ? 96 : 0;
+  const unsigned widest = network->is_v6() ? 128 : 32 + shift;
   unsigned bits = widest;
   if (slash != std::string_view::npos) {
     const std::string_view digits = text.substr(slash + 1);
     const char* const end = digits.data() + digits.size();
     const auto [rest, failure] = std::from_chars(digits.data(), end, bits);
-    if (failure != std::errc() || rest != end || bits > widest) return std::nullopt;
+    const bool is_number = failure == std::errc() && rest == end;
+    if (!is_number || bits > widest || bits < shift) return std::nullopt;
   }
   Cidr cidr;
   cidr.network_ = *network;
-  cidr.bits_ = static_cast<std::uint8_t>(bits);
+  cidr.bits_ = static_cast<std::uint8_t>(bits - shift);
   return cidr;
 }
 

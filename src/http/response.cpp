@@ -15,19 +15,22 @@ Response with_content(Status status, std::string_view type, std::string_view con
 }
 
 /// What a client may know about a failure: its kind, never the target's name or words.
-std::string_view sentence_for(Errc code) noexcept {
-  switch (code) {
+std::string_view sentence_for(const Error& error) noexcept {
+  const bool is_clients = error.origin == Origin::client;
+  switch (error.code) {
     case Errc::connect_timeout:
     case Errc::tls_timeout:
     case Errc::first_byte_timeout:
     case Errc::idle_timeout:
     case Errc::total_timeout:
+      if (is_clients) return "The request did not arrive in time.";
       return "The upstream service did not answer in time.";
     case Errc::connect_failed:
     case Errc::tls_failed:
       return "The upstream service could not be reached.";
     case Errc::reset:
     case Errc::protocol:
+      if (is_clients) return "The request is malformed or incomplete.";
       return "The upstream service gave no valid answer.";
     case Errc::queue_timeout:
     case Errc::queue_full:
@@ -87,7 +90,7 @@ Response Response::problem(Status status, std::string_view detail) {
 
 Response Response::failure(Error error) {
   Response response(status_of(error));
-  response.rare().problem_detail = sentence_for(error.code);
+  response.rare().problem_detail = sentence_for(error);
   response.rare().error = std::move(error);
   return response;
 }
@@ -117,13 +120,14 @@ Response::Rare& Response::rare() {
 }
 
 Status status_of(const Error& error) noexcept {
+  const bool is_clients = error.origin == Origin::client;
   switch (error.code) {
     case Errc::connect_timeout:
     case Errc::tls_timeout:
     case Errc::first_byte_timeout:
     case Errc::idle_timeout:
     case Errc::total_timeout:
-      return Status::gateway_timeout;
+      return is_clients ? Status::request_timeout : Status::gateway_timeout;
     case Errc::no_healthy_target:
     case Errc::breaker_open:
     case Errc::queue_full:
@@ -132,19 +136,19 @@ Status status_of(const Error& error) noexcept {
       return Status::service_unavailable;
     case Errc::connect_failed:
     case Errc::tls_failed:
-    case Errc::reset:
-    case Errc::protocol:
       return Status::bad_gateway;
+    case Errc::reset:
+      return is_clients ? Status::client_closed_request : Status::bad_gateway;
     case Errc::client_header_timeout:
     case Errc::client_body_timeout:
       return Status::request_timeout;
     case Errc::body_too_large:
       return error.origin == Origin::upstream ? Status::bad_gateway : Status::content_too_large;
+    case Errc::protocol:
     case Errc::bad_message:
-      return error.origin == Origin::client ? Status::bad_request : Status::bad_gateway;
+      return is_clients ? Status::bad_request : Status::bad_gateway;
     case Errc::cancelled:
-      return error.origin == Origin::client ? Status::client_closed_request
-                                            : Status::service_unavailable;
+      return is_clients ? Status::client_closed_request : Status::service_unavailable;
     case Errc::invalid_config:
       return Status::internal_server_error;
   }

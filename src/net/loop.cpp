@@ -33,10 +33,9 @@ Loop::Loop(uv_loop_t* host_loop) : uv_(host_loop) {
         "uv_async_init");
   poll_.data = timer_.data = async_.data = this;
   open_handles_ = 3;
-  check(uv_poll_start(&poll_, UV_READABLE,
-                      [](uv_poll_t* handle, int, int) {
-                        static_cast<Loop*>(handle->data)->on_poll();
-                      }),
+  check(uv_poll_start(
+            &poll_, UV_READABLE,
+            [](uv_poll_t* handle, int, int) { static_cast<Loop*>(handle->data)->on_poll(); }),
         "uv_poll_start");
   set_now(monotonic_now());
 }
@@ -109,7 +108,8 @@ void Loop::on_poll() {
 
 void Loop::arm_timer() {
   const TimePoint next = timers().next();
-  if (next == armed_ || open_handles_ == 0 || uv_is_closing(reinterpret_cast<uv_handle_t*>(&timer_)))
+  if (next == armed_ || open_handles_ == 0 ||
+      uv_is_closing(reinterpret_cast<uv_handle_t*>(&timer_)))
     return;
   armed_ = next;
   if (next == kNever) {
@@ -117,7 +117,8 @@ void Loop::arm_timer() {
     return;
   }
   const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - now());
-  const std::uint64_t milliseconds = wait.count() > 0 ? static_cast<std::uint64_t>(wait.count()) : 0;
+  const std::uint64_t milliseconds =
+      wait.count() > 0 ? static_cast<std::uint64_t>(wait.count()) : 0;
   uv_update_time(uv_);
   uv_timer_start(
       &timer_,

@@ -87,8 +87,8 @@ Task<Result<std::vector<IpAddress>>> SocketConnector::resolve(std::string host, 
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_ADDRCONFIG;
-  const int started = uv_getaddrinfo(loop_.uv(), &lookup->request, &on_resolved, host.c_str(),
-                                     nullptr, &hints);
+  const int started =
+      uv_getaddrinfo(loop_.uv(), &lookup->request, &on_resolved, host.c_str(), nullptr, &hints);
   if (started != 0) {
     co_return Error(Errc::connect_failed, Origin::upstream, uv_strerror(started), true);
   }

@@ -44,6 +44,7 @@ Context::Context(const Env& env, Request request, const Peer& peer, const Peer& 
 }
 
 Context::~Context() {
+  request_.body = Body();  // Its source may refer to all the rest.
   for (std::size_t i = states_.size(); i-- > 0;) states_[i].destroy(states_[i].value);
 }
 

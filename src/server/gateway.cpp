@@ -52,8 +52,8 @@ class Gateway::Impl {
 
   std::uint16_t listen(std::string_view address, const ListenOptions& options) {
     std::vector<std::string> problems;
-    auto config = std::make_shared<const server::ListenConfig>(
-        server::ListenConfig::from(options, problems));
+    auto config =
+        std::make_shared<const server::ListenConfig>(server::ListenConfig::from(options, problems));
     if (!problems.empty()) throw ConfigError(std::move(problems));
     const std::lock_guard lock(mutex_);
     net::SocketAddress where = server::parse_listen_address(address);

@@ -198,8 +198,8 @@ codec::BodyFraming Http1Exchange::framing_of(const Response& response) const {
   const std::optional<std::uint64_t> size = response.body.size();
   if (!allows_content(response)) {
     const bool is_described = response.headers.contains(Field::content_length);
-    const bool has_length = size && *size > 0 && !is_described &&
-                            context_->request().method == Method::head;
+    const bool has_length =
+        size && *size > 0 && !is_described && context_->request().method == Method::head;
     return has_length ? codec::BodyFraming::of_length(*size) : codec::BodyFraming::none();
   }
   if (size) return codec::BodyFraming::of_length(*size);

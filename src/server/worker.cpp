@@ -7,9 +7,9 @@
 #include <csignal>
 #include <cstring>
 
+#include "codec/http1_writer.hpp"
 #include "gatewaykit/core/async.hpp"
 #include "gatewaykit/core/pool.hpp"
-#include "codec/http1_writer.hpp"
 #include "server/http1_connection.hpp"
 
 namespace gatewaykit::server {
@@ -38,10 +38,7 @@ struct Worker::SignalWatch {
 };
 
 Worker::Worker(GatewayShared& shared)
-    : shared_(shared),
-      connector_(loop_),
-      trim_timer_(*this),
-      drain_timer_(scope_) {}
+    : shared_(shared), connector_(loop_), trim_timer_(*this), drain_timer_(scope_) {}
 
 Worker::~Worker() = default;
 

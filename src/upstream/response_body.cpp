@@ -76,6 +76,7 @@ class ResponseBody final : public BodySource {
 
 bool ResponseBody::ready(Chunk& chunk) {
   const Step made = step(chunk);
+  if (made == Step::end) chunk = Chunk();
   return made == Step::chunk || made == Step::end;
 }
 

@@ -25,6 +25,7 @@ namespace detail {
 class GATEWAYKIT_EXPORT DeadlineTimer : private Timer {
  public:
   DeadlineTimer(CancelScope& scope, Executor& executor, TimePoint deadline);
+  /// The scope was cancelled by this, and by nothing else before.
   bool fired() const noexcept { return fired_; }
 
  private:
@@ -48,7 +49,7 @@ Task<Result<T>> with_timeout(Duration duration, Task<Result<T>> task,
                              Origin origin = Origin::gateway) {
   const Env env = co_await current_env();
   CancelScope scope(env.scope);
-  detail::DeadlineTimer timer(scope, *env.executor, env.executor->now() + duration);
+  detail::DeadlineTimer timer(scope, *env.executor, deadline_after(env.executor->now(), duration));
   Result<T> result = co_await std::move(task).under(scope);
   if (!result && result.error().code == Errc::cancelled && timer.fired()) {
     co_return Error(on_timeout, origin);

@@ -42,9 +42,7 @@ class Buffer {
   char* data() const noexcept { return reinterpret_cast<char*>(header_ + 1); }
   std::size_t capacity() const noexcept { return header_ == nullptr ? 0 : header_->capacity; }
   /// No other handle exists: the bytes may be overwritten.
-  bool unique() const noexcept {
-    return header_->references.load(std::memory_order_acquire) == 1;
-  }
+  bool unique() const noexcept { return header_->references.load(std::memory_order_acquire) == 1; }
 
  private:
   struct Header {

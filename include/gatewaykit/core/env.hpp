@@ -11,8 +11,8 @@ class Executor;
 
 struct Env {
   Executor* executor = nullptr;
-  CancelScope* scope = nullptr;     ///< None: cannot be cancelled.
-  Connector* connector = nullptr;   ///< How pools dial; the test kit brings its own.
+  CancelScope* scope = nullptr;    ///< None: cannot be cancelled.
+  Connector* connector = nullptr;  ///< How pools dial; the test kit brings its own.
 };
 
 }  // namespace gatewaykit

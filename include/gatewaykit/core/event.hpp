@@ -3,6 +3,7 @@
 // for, with an optional deadline. One waiter at a time; one executor thread only.
 #pragma once
 
+#include <cassert>
 #include <coroutine>
 #include <cstdint>
 
@@ -49,6 +50,7 @@ class GATEWAYKIT_EXPORT Event : private Timer {
   class Waiter;
 
   Event() noexcept : Timer(&Event::on_deadline) {}
+  ~Event() { assert(waiter_ == nullptr && "an event outlives its waiter"); }
 
   /// Wakes the waiter through the ready queue, or lets the next wait pass at once.
   void set() noexcept;

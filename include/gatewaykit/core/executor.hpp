@@ -32,6 +32,7 @@ class GATEWAYKIT_EXPORT WorkerLocals {
   void erase(const void* key);
   /// Destroys all of them and tells their handles so. The executor is about to end.
   void clear(Executor& executor);
+  bool empty() const noexcept { return entries_.empty(); }
 
  private:
   struct Entry {

@@ -21,10 +21,10 @@ class FunctionCore {
   FunctionCore(std::nullptr_t) noexcept {}
 
   template <class F, class Callable = std::decay_t<F>>
-    requires(!std::is_base_of_v<FunctionCore, Callable> &&
-             std::is_invocable_r_v<R, std::conditional_t<kConst, const Callable&, Callable&>,
-                                   Args...>)
-  FunctionCore(F&& callable) {
+  requires(
+      !std::is_base_of_v<FunctionCore, Callable> &&
+      std::is_invocable_r_v<R, std::conditional_t<kConst, const Callable&, Callable&>, Args...>)
+      FunctionCore(F&& callable) {
     if constexpr (fits_inline<Callable>) {
       ::new (static_cast<void*>(storage_)) Callable(std::forward<F>(callable));
     } else {
@@ -58,8 +58,8 @@ class FunctionCore {
 
   template <class Callable>
   static constexpr bool fits_inline =
-      sizeof(Callable) <= kInlineSize && alignof(Callable) <= alignof(void*) &&
-      std::is_nothrow_move_constructible_v<Callable>;
+      sizeof(Callable) <= kInlineSize &&
+      alignof(Callable) <= alignof(void*) && std::is_nothrow_move_constructible_v<Callable>;
 
   struct Operations {
     R (*invoke)(std::byte*, Args&&...);

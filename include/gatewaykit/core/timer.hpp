@@ -19,6 +19,11 @@ using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 /// No deadline.
 inline constexpr TimePoint kNever = TimePoint::max();
 
+/// `duration` after `now`; kNever where that is beyond the end of time.
+constexpr TimePoint deadline_after(TimePoint now, Duration duration) noexcept {
+  return duration > kNever - now ? kNever : now + duration;
+}
+
 class TimerQueue;
 
 /// A deadline embedded in the object that it concerns. Destroying it disarms it.
@@ -51,6 +56,12 @@ class GATEWAYKIT_EXPORT Timer {
 /// one they have now.
 class GATEWAYKIT_EXPORT TimerQueue {
  public:
+  TimerQueue() noexcept = default;
+  TimerQueue(const TimerQueue&) = delete;
+  TimerQueue& operator=(const TimerQueue&) = delete;
+  /// Timers may outlive it; they are disarmed.
+  ~TimerQueue();
+
   /// When `fire` wants to be called next; kNever when nothing is queued. May be early, never late.
   TimePoint next() const noexcept { return heap_.empty() ? kNever : heap_.front().key; }
   /// Calls back every timer whose deadline is at or before `now`.

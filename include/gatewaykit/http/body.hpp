@@ -27,6 +27,16 @@ class GATEWAYKIT_EXPORT Chunk {
   Chunk() noexcept = default;
   /// `bytes` must lie in `owner`.
   Chunk(Buffer owner, std::string_view bytes) noexcept : owner_(std::move(owner)), bytes_(bytes) {}
+  Chunk(const Chunk& other) noexcept = default;
+  /// Leaves `other` empty.
+  Chunk(Chunk&& other) noexcept
+      : owner_(std::move(other.owner_)), bytes_(std::exchange(other.bytes_, std::string_view())) {}
+  Chunk& operator=(Chunk other) noexcept {
+    std::swap(owner_, other.owner_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~Chunk() = default;
 
   static Chunk copy_of(std::string_view bytes);
   /// For bytes of static storage duration alone, such as string literals.
@@ -107,7 +117,7 @@ class GATEWAYKIT_EXPORT Body {
     void operator()(BodySource* source) const noexcept { source->release(); }
   };
 
-  Chunk memory_;            // All of a body in memory: kept once read, for rewind().
+  Chunk memory_;  // All of a body in memory: kept once read, for rewind().
   bool memory_read_ = false;
   std::unique_ptr<BodySource, Release> source_;
 };

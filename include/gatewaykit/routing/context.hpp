@@ -29,11 +29,11 @@ class Context;
 
 /// How an exchange ended. `bytes_*` count content and framing on the client's connection.
 struct Outcome {
-  Status status;               ///< What was sent; 499 where the client left before.
-  const Error* error;          ///< Why it failed, if it did: valid during the callback.
+  Status status;       ///< What was sent; 499 where the client left before.
+  const Error* error;  ///< Why it failed, if it did: valid during the callback.
   std::uint64_t bytes_in;
   std::uint64_t bytes_out;
-  Duration duration;           ///< From the first byte of the request to the end.
+  Duration duration;  ///< From the first byte of the request to the end.
 };
 
 /// What the server offers to a Context. Not for hosts.

@@ -37,13 +37,14 @@ struct FieldCondition {
 /// What a route asks of a request; all members must hold.
 struct Match {
   /// Literal segments, `{name}` for one non-empty segment, and as last segment `*` or `{*name}` for
-  /// the rest, which may be missing: `/users/*` takes `/users`, `/users/` and `/users/7/cart`. Apart
-  /// from that a trailing slash counts. Case counts. Left to right a literal wins over a parameter,
-  /// a parameter over a wildcard, whatever the order of registration.
+  /// the rest, which may be missing: `/users/*` takes `/users`, `/users/` and `/users/7/cart`.
+  /// Apart from that a trailing slash counts. Case counts. Left to right a literal wins over a
+  /// parameter, a parameter over a wildcard, whatever the order of registration.
   std::string pattern = "/*";
   /// Empty: any method. GET also takes HEAD where no equal route names HEAD.
   std::vector<Method> methods = {};
-  /// `example.com`, `*.example.com` (any number of labels in front, but not none), `[::1]`; empty or
+  /// `example.com`, `*.example.com` (any number of labels in front, but not none), `[::1]`; empty
+  /// or
   /// `*`: any host. A port, where one is given, must be the one that the client names.
   std::string host = {};
   /// Of two routes that differ in these alone, the one with more of them is tried first.

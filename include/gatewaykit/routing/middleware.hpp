@@ -59,8 +59,7 @@ using MiddlewarePtr = std::shared_ptr<const Middleware>;
 
 /// A middleware that calls `act(ctx)` and goes on, for hosts that write no coroutines. Where it
 /// returns a Response (std::optional<Response>), that is the answer and the rest does not run.
-GATEWAYKIT_EXPORT MiddlewarePtr
-before(Function<std::optional<Response>(Context&) const> act);
+GATEWAYKIT_EXPORT MiddlewarePtr before(Function<std::optional<Response>(Context&) const> act);
 /// A middleware that lets the rest run, then calls `act(ctx, response)`.
 GATEWAYKIT_EXPORT MiddlewarePtr after(Function<void(Context&, Response&) const> act);
 

@@ -25,9 +25,9 @@ namespace gatewaykit {
 
 /// What a client may ask of a listener. The status in brackets answers what goes beyond.
 struct ListenLimits {
-  std::size_t target = 8 * 1024;          ///< Bytes of the request target (414).
-  std::size_t header_bytes = 32 * 1024;   ///< Bytes of the header section (431).
-  std::size_t header_fields = 100;        ///< Field lines (431).
+  std::size_t target = 8 * 1024;         ///< Bytes of the request target (414).
+  std::size_t header_bytes = 32 * 1024;  ///< Bytes of the header section (431).
+  std::size_t header_fields = 100;       ///< Field lines (431).
   /// For a whole request head, from its first byte; the first one from the accept (408).
   Duration header_timeout = std::chrono::seconds(10);
   /// Content of a request in bytes (413).

@@ -106,7 +106,7 @@ struct UpstreamReport {
   std::string_view pool;    ///< Valid as long as the pool.
   std::string_view target;  ///< The URL of the last target tried.
   std::uint32_t attempts = 0;
-  Duration head_time{};     ///< From send() to the response head, over all attempts.
+  Duration head_time{};  ///< From send() to the response head, over all attempts.
 };
 
 /// Thread-safe: one pool may serve several workers and several gateways of a process.
