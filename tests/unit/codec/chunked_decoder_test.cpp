@@ -132,8 +132,15 @@ TEST_CASE("a hundred thousand chunks of one byte are decoded (8)") {
   for (int i = 0; i < 100000; ++i) message += "1\r\nx\r\n";
   message += "0\r\n\r\n";
   ChunkedDecoder decoder;
-  const std::string outcome = run(decoder, message, {message.size()});
-  CHECK(outcome == std::string(100000, 'x') + "|end at 600005|");
+  std::string_view rest = message;
+  std::string content;
+  BodyStep step = decoder.next(rest);
+  for (; step.kind == BodyStep::Kind::data; step = decoder.next(rest)) {
+    content += step.data;
+    rest.remove_prefix(step.consumed);
+  }
+  CHECK(step.kind == BodyStep::Kind::end);
+  CHECK(content == std::string(100000, 'x'));
 }
 
 TEST_CASE("trailers come after the content") {
