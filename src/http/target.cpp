@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gatewaykit/http/target.hpp"
 
-#include <array>
-#include <bit>
+#include <algorithm>
 
 #include "gatewaykit/http/address.hpp"
 #include "http/scan.hpp"
@@ -70,7 +69,7 @@ class PathWriter {
   PathWriter(String& to, EncodedSlash encoded_slash) noexcept
       : to_(to), encoded_slash_(encoded_slash) {}
 
-  /// Null, or what is wrong with the path.
+  /// Null, or what is wrong with the path, which is empty or begins with a slash.
   const char* write(std::string_view path);
 
  private:
@@ -84,7 +83,7 @@ class PathWriter {
 
 const char* PathWriter::write(std::string_view path) {
   to_.push_back('/');
-  std::size_t at = 1;
+  std::size_t at = std::min<std::size_t>(1, path.size());
   for (;;) {
     const std::size_t slash = std::min(path.find('/', at), path.size());
     const std::size_t begin = to_.size();
@@ -206,6 +205,7 @@ Result<NormalisedTarget> normalise_target(std::string_view raw, EncodedSlash enc
     target.path_size = path_size;
     return target;
   }
+  if (path_size != 0 && rest.front() != '/') return refused("the target has a fragment");
   target.text.reserve(rest.size() + 1);
   if (const char* why = PathWriter(target.text, encoded_slash).write(rest.substr(0, path_size))) {
     return refused(why);
