@@ -118,7 +118,7 @@ class Forwarder {
 
  private:
   Request request_for(Context& ctx) const;
-  Headers fields_for(Context& ctx, bool prefix_stripped) const;
+  Headers fields_for(const Context& ctx, bool prefix_stripped) const;
   void add_forwarding_fields(const Context& ctx, bool prefix_stripped, Headers& fields) const;
   static void set_max_forwards(Headers& fields, std::uint32_t hops) {
     fields.set(kMaxForwards, fmt::format_int(hops).c_str());
@@ -170,10 +170,9 @@ Request Forwarder::request_for(Context& ctx) const {
 }
 
 /// Copies the fields that pass and adds ours, in one block.
-Headers Forwarder::fields_for(Context& ctx, bool prefix_stripped) const {
+Headers Forwarder::fields_for(const Context& ctx, bool prefix_stripped) const {
   const Request& incoming = ctx.request();
   const bool trusted = ctx.trusted();
-  BodySource* const source = incoming.body.source();
   const auto passes = [&](Field field) {
     switch (field) {
       case Field::x_forwarded_for:
@@ -183,9 +182,6 @@ Headers Forwarder::fields_for(Context& ctx, bool prefix_stripped) const {
         return trusted;
       case Field::x_forwarded_prefix:
         return !prefix_stripped;
-      case Field::expect:
-        // The target's 100 releases the client, unless somebody has read of the body already.
-        return source != nullptr && source->forward_expectation();
       default:
         return true;
     }

@@ -65,7 +65,8 @@ LogWriter::~LogWriter() {
 }
 
 int LogWriter::open_file(const std::string& file) noexcept {
-  return open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+  // A named pipe without a reader is an error at once, not a wait for one.
+  return open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
 }
 
 bool LogWriter::take(std::string_view lines, std::size_t count) noexcept try {
