@@ -23,6 +23,12 @@ using Framing = codec::BodyFraming::Kind;
 /// Beyond this, a body of unknown length is received into large buffers.
 constexpr std::uint64_t kLargeBody = std::uint64_t{32} << 10;
 
+/// What follows a 101 are the raw bytes of a tunnel.
+codec::BodyFraming framing_of(const codec::ResponseHead& head) noexcept {
+  return head.status == Status::switching_protocols ? codec::BodyFraming::until_close()
+                                                    : head.framing;
+}
+
 /// Content that is still being received.
 class ResponseBody final : public BodySource {
  public:
@@ -31,8 +37,8 @@ class ResponseBody final : public BodySource {
       : connection_(std::move(connection)),
         in_flight_(std::move(in_flight)),
         total_(total),
-        framing_(head.framing.kind),
-        decoder_(head.framing),
+        framing_(framing_of(head).kind),
+        decoder_(framing_of(head)),
         keeps_alive_(head.keep_alive),
         is_tunnel_(head.status == Status::switching_protocols) {}
 
