@@ -2,6 +2,7 @@
 // CancelScope: a subtree of work that is cancelled and awaited together.
 #include "gatewaykit/core/cancel_scope.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>

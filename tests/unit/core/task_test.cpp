@@ -2,6 +2,7 @@
 // Task: lazy, awaited once, resumed without growing the stack, with an inherited environment.
 #include "gatewaykit/core/task.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -222,6 +223,7 @@ TEST_CASE("a million awaits of tasks that suspend need no stack") {
       sum += value;
     }
     is_over = true;
+    request.set();
     co_return sum;
   };
   executor.spawn(echo());
