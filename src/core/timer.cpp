@@ -34,15 +34,16 @@ TimerQueue::~TimerQueue() {
 void TimerQueue::fire(TimePoint now) {
   while (!heap_.empty() && heap_.front().key <= now) {
     Timer& timer = *heap_.front().timer;
-    if (timer.deadline_ > now && timer.deadline_ != kNever) {
-      heap_.front().key = timer.deadline_;
+    const TimePoint deadline = timer.deadline_;
+    // Moved later: also one that is due finds its place among the others that are.
+    if (deadline > heap_.front().key && deadline != kNever) {
+      heap_.front().key = deadline;
       sift_down(0);
       continue;
     }
-    const bool due = timer.deadline_ <= now;
     remove(timer);
     timer.deadline_ = kNever;
-    if (due) timer.callback_(timer);
+    if (deadline != kNever) timer.callback_(timer);
   }
 }
 

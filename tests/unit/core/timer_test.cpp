@@ -79,6 +79,18 @@ TEST_CASE("timers that are due together fire in the order of their deadlines") {
   CHECK(fired == std::vector<int>{10, 20, 30});
 }
 
+TEST_CASE("a timer that was moved fires in the order of the deadline that it was moved to") {
+  TimerQueue queue;
+  std::vector<int> fired;
+  NotedTimer moved(fired, 1);
+  NotedTimer other(fired, 2);
+  moved.set(queue, at(10s));
+  other.set(queue, at(20s));
+  moved.set(queue, at(30s));
+  queue.fire(at(1h));
+  CHECK(fired == std::vector<int>{2, 1});
+}
+
 TEST_CASE("a deadline that was moved later fires at the later one alone") {
   TimerQueue queue;
   std::vector<int> fired;
