@@ -20,8 +20,6 @@ using Kind = net::IoResult::Kind;
 
 constexpr std::size_t kSmallBuffer = std::size_t{16} << 10;
 constexpr std::size_t kLargeBuffer = std::size_t{64} << 10;
-/// A receive into less room than this is not worth its system call.
-constexpr std::size_t kLeastRoom = 2048;
 /// Interim responses per exchange: a target that sends nothing else is broken.
 constexpr int kMostInterim = 16;
 /// Where the watch over the whole tunnel decides.
@@ -241,7 +239,8 @@ void Http1Connection::make_room(std::uint64_t expected) {
     const bool is_free = held == 0 && buffer_.unique();
     if (is_free) begin_ = end_ = 0;
     const bool is_small = is_free && buffer_.capacity() < wanted;
-    if (!is_small && buffer_.capacity() - end_ >= kLeastRoom) return;
+    // A receive into much less room than wanted is not worth its system call.
+    if (!is_small && buffer_.capacity() - end_ >= wanted / 4) return;
   }
   Buffer larger = Buffer::allocate(std::max(wanted, std::min(2 * held, 2 * kLargeBuffer)));
   std::memcpy(larger.data(), pending().data(), held);

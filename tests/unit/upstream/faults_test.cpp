@@ -349,3 +349,45 @@ TEST_CASE("a deadline of the route ends the wait for the head") {
   });
   CHECK(took == 400ms);
 }
+
+TEST_CASE("a response that is cut or reset at any byte never ends cleanly") {
+  const std::string response =
+      GENERATE(as<std::string>(), "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nhello, world",
+               "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+               "7;x=y\r\nhello, \r\n5\r\nworld\r\n0\r\nX-Sum: 1\r\n\r\n");
+  const bool resets = GENERATE(false, true);
+  World world;
+  for (std::size_t bytes = 0; bytes < response.size(); ++bytes) {
+    CAPTURE(response, bytes, resets);
+    ConnectionOptions fault;
+    fault.to_client.fragment = bytes % 4 + 1;
+    (resets ? fault.to_client.reset_after : fault.to_client.cut_after) = bytes;
+    FakeUpstream target(world.network, "memory:users", fault);
+    target.answer_all(response);
+    const UpstreamPool pool(to_users());
+    const Answer answer = world.get(pool);
+    REQUIRE(answer.error);
+    REQUIRE(answer.error->code == Errc::reset);
+    REQUIRE(pool.stats().targets.front().connections == 0);
+  }
+}
+
+TEST_CASE("a response is understood whatever pieces it comes in") {
+  const std::size_t piece = GENERATE(1U, 2U, 3U, 5U, 17U);
+  World world;
+  FakeUpstream target(world.network, "memory:users");
+  ConnectionOptions options;
+  options.to_client.fragment = piece;
+  target.set_options(options);
+  target.answer_all(
+      "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nX-A: b\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n7;x=y\r\nhello, \r\n5\r\nworld\r\n0\r\nX-Sum: 1\r\n\r\n");
+  const UpstreamPool pool(to_users());
+  for (int i = 0; i < 3; ++i) {
+    const Answer answer = world.get(pool);
+    CHECK(answer.content == "hello, world");
+    CHECK(answer.trailers == "X-Sum: 1\n");
+    CHECK(answer.headers.get("x-a") == "b");
+  }
+  CHECK(target.connections() == 1);
+}
