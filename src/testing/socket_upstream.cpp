@@ -279,14 +279,17 @@ class SocketUpstream::Impl {
   }
 
   void serve(Connection& connection) {
-    try {
-      set_option(connection.socket->fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    {
+      // Closed last: a failure is told before the other side can see the end.
       SocketPeer peer(connection.socket, counters, WireReader::Kind::requests);
-      peer.set_patience(kPatience);
-      script(peer);
-    } catch (const std::exception& failure) {
-      const std::lock_guard lock(mutex);
-      if (!is_stopping) failures.emplace_back(failure.what());
+      try {
+        set_option(connection.socket->fd, IPPROTO_TCP, TCP_NODELAY, 1);
+        peer.set_patience(kPatience);
+        script(peer);
+      } catch (const std::exception& failure) {
+        const std::lock_guard lock(mutex);
+        if (!is_stopping) failures.emplace_back(failure.what());
+      }
     }
     --counters->open;
     connection.has_ended = true;

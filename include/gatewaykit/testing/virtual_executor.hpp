@@ -95,7 +95,8 @@ class GATEWAYKIT_EXPORT VirtualExecutor final : public Executor {
   template <class T>
   T run(Task<T> task, CancelScope& parent);
 
-  /// Starts `task` beside what the test runs. It goes on in run, advance and settle.
+  /// Starts `task` beside what the test runs. It goes on in run, advance and settle, and ends with
+  /// this object at the latest: declare before it what the task refers to to its end.
   void spawn(Task<void> task);
   /// The same in a scope of the caller's, which `finish` ends before it goes.
   void spawn(Task<void> task, CancelScope& scope);
