@@ -16,71 +16,84 @@ constexpr std::size_t kSpareLines = 8;
 constexpr std::size_t kSpareBytes = 256;
 constexpr std::size_t kMaxNameSize = std::numeric_limits<std::uint16_t>::max();
 
+constexpr std::uint32_t narrow(std::ptrdiff_t offset) noexcept {
+  return static_cast<std::uint32_t>(offset);
+}
+
 }  // namespace
 
 void FieldSection::begin(std::size_t offset) noexcept {
   lines_.clear();
   begin_ = at_ = offset;
-  state_ = State::line_begin;
+  partial_ = Partial();
 }
 
-/// One pass over the new bytes; a state is stored only where they end.
+/// One pass over the new bytes. What is known of the line is kept in `line` and stored only where
+/// the bytes end, so that the compiler can keep it in registers.
 ParseResult FieldSection::scan(std::string_view buffer, const SectionLimits& limits) {
   const std::size_t limit_end = begin_ + limits.bytes;
   const char* const base = buffer.data();
   const char* const end = base + std::min(buffer.size(), limit_end);
   const char* at = base + at_;
+  Partial line = partial_;
+  const auto pause = [&] {
+    at_ = static_cast<std::size_t>(at - base);
+    partial_ = line;
+    if (buffer.size() <= limit_end) return ParseResult::need_more;
+    return fail(Status::request_header_fields_too_large, "the header section is too large");
+  };
   if (lines_.capacity() == 0) lines_.reserve(std::min(kUsualLines, limits.fields));
   for (;;) {
-    switch (state_) {
+    switch (line.state) {
       case State::line_begin:
-        if (at == end) return pause(at, buffer, limit_end);
+        if (at == end) return pause();
         if (*at == '\r') {
           ++at;
-          state_ = State::section_end;
+          line.state = State::section_end;
           continue;
         }
         if (lines_.size() == limits.fields) {
           return fail(Status::request_header_fields_too_large, "too many fields");
         }
-        name_begin_ = static_cast<std::size_t>(at - base);
-        state_ = State::name;
+        line.name_begin = narrow(at - base);
+        line.state = State::name;
         [[fallthrough]];
       case State::name:
         at = find_token_end(at, end);
-        if (at == end) return pause(at, buffer, limit_end);
-        name_end_ = static_cast<std::size_t>(at - base);
-        if (*at != ':' || name_end_ == name_begin_) return fail_name(at);
-        if (name_end_ - name_begin_ > kMaxNameSize) {
+        if (at == end) return pause();
+        line.name_end = narrow(at - base);
+        if (*at != ':' || line.name_end == line.name_begin) return fail_name(at, line);
+        if (line.name_end - line.name_begin > kMaxNameSize) {
           return fail(Status::request_header_fields_too_large, "a field name is too long");
         }
         ++at;
-        state_ = State::before_value;
+        line.state = State::before_value;
         [[fallthrough]];
       case State::before_value:
         while (at != end && is_ows(*at)) ++at;
-        if (at == end) return pause(at, buffer, limit_end);
-        value_begin_ = static_cast<std::size_t>(at - base);
-        state_ = State::value;
+        if (at == end) return pause();
+        line.value_begin = narrow(at - base);
+        line.state = State::value;
         [[fallthrough]];
       case State::value:
         at = find_value_end(at, end);
-        if (at == end) return pause(at, buffer, limit_end);
+        if (at == end) return pause();
         if (*at == '\n') return fail(Status::bad_request, "a line ends without CR");
-        if (*at != '\r')
+        if (*at != '\r') {
           return fail(Status::bad_request, "a field value holds a control character");
+        }
         ++at;
-        state_ = State::line_end;
+        line.state = State::line_end;
         [[fallthrough]];
       case State::line_end:
-        if (at == end) return pause(at, buffer, limit_end);
+        if (at == end) return pause();
         if (*at != '\n') return fail(Status::bad_request, "a CR stands without LF");
-        add_line(base, at - 1);
+        add_line(base, line, at - 1);
         ++at;
-        state_ = State::line_begin;
+        line.state = State::line_begin;
         continue;
       case State::section_end:
-        if (at == end) return pause(at, buffer, limit_end);
+        if (at == end) return pause();
         if (*at != '\n') return fail(Status::bad_request, "a CR stands without LF");
         at_ = static_cast<std::size_t>(at + 1 - base);
         return ParseResult::done;
@@ -88,21 +101,13 @@ ParseResult FieldSection::scan(std::string_view buffer, const SectionLimits& lim
   }
 }
 
-/// All that may be looked at was: more must come, unless it is there and passes the limit.
-ParseResult FieldSection::pause(const char* at, std::string_view buffer,
-                                std::size_t limit_end) noexcept {
-  at_ = static_cast<std::size_t>(at - buffer.data());
-  if (buffer.size() <= limit_end) return ParseResult::need_more;
-  return fail(Status::request_header_fields_too_large, "the header section is too large");
-}
-
 ParseResult FieldSection::fail(Status status, std::string_view sentence) noexcept {
   error_ = {status, sentence};
   return ParseResult::failed;
 }
 
-ParseResult FieldSection::fail_name(const char* at) noexcept {
-  const bool is_first_byte = name_end_ == name_begin_;
+ParseResult FieldSection::fail_name(const char* at, const Partial& line) noexcept {
+  const bool is_first_byte = line.name_end == line.name_begin;
   if (is_first_byte && is_ows(*at)) {
     return fail(Status::bad_request, "a field line is folded or begins with a blank");
   }
@@ -112,14 +117,13 @@ ParseResult FieldSection::fail_name(const char* at) noexcept {
   return fail(Status::bad_request, "a field name holds a character that it must not");
 }
 
-void FieldSection::add_line(const char* base, const char* end) {
-  const char* const value = base + value_begin_;
+inline void FieldSection::add_line(const char* base, const Partial& line, const char* end) {
+  const char* const value = base + line.value_begin;
   while (end != value && is_ows(end[-1])) --end;
-  const std::string_view name(base + name_begin_, name_end_ - name_begin_);
-  lines_.push_back({static_cast<std::uint32_t>(name_begin_),
-                    static_cast<std::uint32_t>(value_begin_),
-                    static_cast<std::uint32_t>(end - value),
-                    static_cast<std::uint16_t>(name.size()), field_of(name), false});
+  const std::uint32_t name_size = line.name_end - line.name_begin;
+  lines_.push_back({line.name_begin, line.value_begin, narrow(end - value),
+                    static_cast<std::uint16_t>(name_size),
+                    field_of({base + line.name_begin, name_size}), false});
 }
 
 void FieldSection::copy_to(Headers& headers, std::string_view buffer) {

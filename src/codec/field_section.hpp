@@ -52,19 +52,23 @@ class FieldSection {
   enum class State : std::uint8_t { line_begin, name, before_value, value, line_end, section_end };
   using Lines = std::vector<Line, PoolAllocator<Line>>;
 
-  ParseResult pause(const char* at, std::string_view buffer, std::size_t limit_end) noexcept;
+  /// A line that has not ended yet, as offsets.
+  struct Partial {
+    std::uint32_t name_begin = 0;
+    std::uint32_t name_end = 0;
+    std::uint32_t value_begin = 0;
+    State state = State::line_begin;
+  };
+
   ParseResult fail(Status status, std::string_view sentence) noexcept;
-  ParseResult fail_name(const char* at) noexcept;
-  void add_line(const char* base, const char* end);
+  ParseResult fail_name(const char* at, const Partial& line) noexcept;
+  void add_line(const char* base, const Partial& line, const char* end);
 
   Lines lines_;
   ParseError error_;
   std::size_t begin_ = 0;
   std::size_t at_ = 0;  // The first byte that was not looked at yet.
-  std::size_t name_begin_ = 0;
-  std::size_t name_end_ = 0;
-  std::size_t value_begin_ = 0;
-  State state_ = State::line_begin;
+  Partial partial_;
 };
 
 }  // namespace gatewaykit::codec
