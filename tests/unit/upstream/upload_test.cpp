@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests with content: framing, backpressure, expectations, early answers, failures on either
 // side of the gateway.
+#include <cerrno>
+#include <string>
+
 #include "catch.hpp"
 #include "gatewaykit/routing/context.hpp"
+#include "net/connector.hpp"
 #include "pool_world.hpp"
 
 using namespace std::chrono_literals;
@@ -44,6 +48,42 @@ class ExpectingBody final : public BodySource {
   Chunk content_;
   Event released_;
   bool waits_ = true;
+};
+
+/// Takes a little, then fails to send; what the target says can still be received.
+class BrokenPipe final : public net::Stream {
+ public:
+  net::IoResult receive(char* into, std::size_t size) noexcept override {
+    const std::size_t count = response_.copy(into, size);
+    response_.erase(0, count);
+    if (count == 0) return {net::IoResult::Kind::failed, 0, ECONNRESET};
+    return {net::IoResult::Kind::bytes, count};
+  }
+  net::IoResult send(const iovec* vectors, int) noexcept override {
+    if (std::exchange(is_broken_, true)) return {net::IoResult::Kind::failed, 0, EPIPE};
+    return {net::IoResult::Kind::bytes, vectors->iov_len};
+  }
+  void shutdown_send() noexcept override {}
+  void reset_on_close() noexcept override {}
+  void answer() { wake_reader(); }
+
+ private:
+  std::string response_ = ok("too much", "Connection: close\r\n");
+  bool is_broken_ = false;
+};
+
+class BrokenConnector final : public Connector {
+ public:
+  Task<Result<net::StreamPtr>> connect(Endpoint, Duration) override {
+    auto made = std::make_unique<BrokenPipe>();
+    pipe = made.get();
+    co_return net::StreamPtr(std::move(made));
+  }
+  Task<Result<std::vector<IpAddress>>> resolve(std::string, Duration) override {
+    co_return Error(Errc::connect_failed, Origin::upstream);
+  }
+
+  BrokenPipe* pipe = nullptr;
 };
 
 }  // namespace
@@ -234,6 +274,26 @@ TEST_CASE("a target that answers and closes without reading all is heard") {
   REQUIRE(request.is_over());
   CHECK(request.answer().status == 200);
   CHECK(request.answer().content == "enough");
+}
+
+TEST_CASE("a send that fails leaves the target time to say why") {
+  World world;
+  BrokenConnector connector;
+  world.executor.set_connector(&connector);
+  const UpstreamPool pool(to_users());
+  ScriptedBody upload;
+  upload.fill(1'000'000);
+  SECTION("at once") {}
+  SECTION("in a later send") { upload.always_suspending(); }
+  Pending request(world, pool, post(upload.body()));
+  world.executor.advance(1s);
+  REQUIRE_FALSE(request.is_over());
+  connector.pipe->answer();
+  world.executor.settle();
+  REQUIRE(request.is_over());
+  CHECK(request.answer().status == 200);
+  CHECK(request.answer().content == "too much");
+  CHECK(upload.was_dropped());
 }
 
 TEST_CASE("a client that leaves in its upload closes the connection to the target") {
