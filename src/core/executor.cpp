@@ -52,9 +52,11 @@ std::chrono::system_clock::time_point Executor::wall_now() const {
 }
 
 void Executor::run_ready() {
-  // By index: resuming pushes behind, and may move the vector.
-  for (std::size_t i = 0; i < ready_.size(); ++i) ready_[i].resume();
-  ready_.clear();
+  while (!ready_.empty()) {
+    resumed_.swap(ready_);  // Resuming pushes into the other one, which stays small.
+    for (const std::coroutine_handle<> coroutine : resumed_) coroutine.resume();
+    resumed_.clear();
+  }
 }
 
 }  // namespace gatewaykit

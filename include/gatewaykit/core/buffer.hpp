@@ -16,7 +16,9 @@ namespace gatewaykit {
 class Buffer {
  public:
   Buffer() noexcept = default;
+  /// Throws std::bad_alloc, also for more than 4 GiB.
   static Buffer allocate(std::size_t capacity) {
+    if (capacity > UINT32_MAX) throw std::bad_alloc();
     void* const block = pool_allocate(sizeof(Header) + capacity);
     return Buffer(::new (block) Header{{1}, static_cast<std::uint32_t>(capacity)});
   }

@@ -77,6 +77,7 @@ class GATEWAYKIT_EXPORT Executor {
   TimePoint now_{};
   TimerQueue timers_;
   std::vector<std::coroutine_handle<>> ready_;
+  std::vector<std::coroutine_handle<>> resumed_;  // Empty but within run_ready.
   detail::WorkerLocals locals_;
 };
 
