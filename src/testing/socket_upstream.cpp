@@ -179,6 +179,8 @@ void SocketPeer::wait_for_end() {
 }
 
 bool SocketPeer::write(std::string_view bytes) {
+  // Counted ahead: a peer that has read them may look at the count at once.
+  counters_->bytes_out += bytes.size();
   while (!bytes.empty()) {
     const ssize_t count = ::send(socket_->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
@@ -187,9 +189,9 @@ bool SocketPeer::write(std::string_view bytes) {
     }
     if (count < 0) {
       was_reset_ = true;
+      counters_->bytes_out -= bytes.size();
       return false;
     }
-    counters_->bytes_out += static_cast<std::uint64_t>(count);
     bytes.remove_prefix(static_cast<std::size_t>(count));
   }
   return true;

@@ -72,6 +72,7 @@ Task<void> VirtualExecutor::guard(Task<void> task) {
 }
 
 void VirtualExecutor::settle() {
+  refuse_nesting();
   while (has_work()) turn();
   rethrow_background_failure();
 }
@@ -96,8 +97,11 @@ bool VirtualExecutor::has_work() {
   return !posted_.empty();
 }
 
-void VirtualExecutor::turn() {
+void VirtualExecutor::refuse_nesting() const {
   if (is_in_turn_) throw std::logic_error("VirtualExecutor: driven by a task that it runs");
+}
+
+void VirtualExecutor::turn() {
   const InTurn in_turn(is_in_turn_);
   std::vector<Function<void()>> jobs;
   {
@@ -122,6 +126,7 @@ std::optional<std::string_view> VirtualExecutor::step(TimePoint limit) {
 }
 
 void VirtualExecutor::drive(detail::RunBase& state) {
+  refuse_nesting();
   const TimePoint limit = now() + patience_;
   std::optional<std::string_view> obstacle;
   while (!state.ended && !obstacle && background_failure_ == nullptr) obstacle = step(limit);

@@ -124,6 +124,7 @@ class GATEWAYKIT_EXPORT VirtualExecutor final : public Executor {
  private:
   bool has_work();
   void turn();
+  void refuse_nesting() const;
   void drive(detail::RunBase& state);
   /// Why it cannot go on; none where it has moved on.
   std::optional<std::string_view> step(TimePoint limit);
