@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <cstring>
 #include <utility>
 
 #include "gatewaykit/http/target.hpp"
@@ -19,46 +17,6 @@ namespace {
 constexpr std::size_t kHeadRoom = 4 * 1024;
 constexpr std::uint64_t kDiscardLimit = 256 * 1024;
 constexpr Duration kDiscardTime = std::chrono::seconds(2);
-/// Content that is sent in one call, at most.
-constexpr std::size_t kGatherChunks = 4;
-constexpr std::size_t kGatherBytes = 128 * 1024;
-
-/// Chunks of content that leave together, with their framing, behind what is left of the head.
-class Gathering {
- public:
-  explicit Gathering(bool is_chunked) noexcept : is_chunked_(is_chunked) {}
-
-  void add_bytes(std::string_view bytes) noexcept {
-    vectors_[count_++] = {const_cast<char*>(bytes.data()), bytes.size()};
-    size_ += bytes.size();
-  }
-  void add(Chunk chunk) noexcept {
-    if (is_chunked_) {
-      char* const head = heads_[chunks_];
-      add_bytes({head, codec::write_chunk_head(chunk.size(), head)});
-    }
-    add_bytes(chunk.view());
-    if (is_chunked_) add_bytes(codec::kChunkEnd);
-    content_ += chunk.size();
-    held_[chunks_++] = std::move(chunk);
-  }
-  bool has_room() const noexcept { return chunks_ < kGatherChunks && size_ < kGatherBytes; }
-  bool empty() const noexcept { return count_ == 0; }
-  std::size_t content() const noexcept { return content_; }
-  std::size_t size() const noexcept { return size_; }
-  net::SendProgress progress() noexcept { return {vectors_.data(), count_}; }
-
- private:
-  std::array<iovec, 3 * kGatherChunks + 2> vectors_;
-  std::array<Chunk, kGatherChunks> held_;
-  char heads_[kGatherChunks][codec::kChunkHeadSize];
-  int count_ = 0;
-  std::size_t chunks_ = 0;
-  std::size_t size_ = 0;
-  std::size_t content_ = 0;
-  bool is_chunked_;
-};
-
 }  // namespace
 
 Http1Exchange::Http1Exchange(Http1Connection& connection)
@@ -81,27 +39,38 @@ Task<Http1Exchange::End> Http1Exchange::run(TimePoint head_deadline) {
 
   // 2. Its route, or why there is none.
   connection_.worker().count_request();
-  const Chain& chain = state == HeadState::complete ? open()
-                       : state == HeadState::refused
-                           ? refuse(parser_.error().status, parser_.error().sentence)
-                           : refuse(Status::request_timeout, "The request did not arrive in time.");
+  const Chain& chain = state == HeadState::complete ? open() : refuse(refusal_of(state));
 
   // 3. The answer of its chain, sent while it is produced.
-  bool is_cut = false;
+  bool is_cut = true;
   {
     Response response = co_await answer(chain);
     status_ = response.status;
     if (response.error() != nullptr) failure_ = *response.error();
-    if (is_gone_ || context_->cancelled()) {
-      is_cut = true;
-    } else {
-      Result<> sent = co_await send(response);
-      is_cut = !sent;
-      if (!sent) failure_ = std::move(sent.error());
+    if (!is_gone_ && !context_->cancelled()) {
+      begin_sending(response);
+      // Mostly all of it leaves at once, and needs no task.
+      if (!sender_->advance() || response.is_tunnel()) {
+        Result<> sent = co_await send(response);
+        if (!sent) failure_ = std::move(sent.error());
+        is_cut = !sent;
+      } else {
+        if (sender_->failure()) failure_ = sender_->failure();
+        is_cut = sender_->failure().has_value();
+      }
     }
   }
   // 4. What runs beside it, what is unread, and those who wait for the end.
-  co_return co_await finish(is_cut);
+  if (!is_settled()) co_await settle(is_cut);
+  co_return finish(is_cut);
+}
+
+Response Http1Exchange::refusal_of(HeadState state) const {
+  if (state == HeadState::refused) {
+    return Response::problem(parser_.error().status, parser_.error().sentence);
+  }
+  return Response::failure(
+      Error(Errc::client_header_timeout, Origin::client, "the head took too long"));
 }
 
 Http1Exchange::HeadState Http1Exchange::receive_head() {
@@ -123,11 +92,13 @@ const Chain& Http1Exchange::open() {
   bytes_in_ = head_.size;
   is_http_1_0_ = head_.minor_version == 0;
   if (head_.method == Method::connect || head_.method == Method::trace) {
-    const Chain& chain = refuse(Status::method_not_allowed, "This method is not served here.");
-    return chain;
+    Response refusal =
+        Response::problem(Status::method_not_allowed, "This method is not served here.");
+    refusal.headers.set("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    return refuse(std::move(refusal));
   }
   Result<NormalisedTarget> target = normalise_target(head_.target, EncodedSlash::reject);
-  if (!target) return refuse(Status::bad_request, target.error().detail);
+  if (!target) return refuse(Response::problem(Status::bad_request, target.error().detail));
   keeps_alive_ = head_.keep_alive;
   const TimePoint now = connection_.worker().loop().now();
   body_.begin(head_.framing, head_.expects_continue, !head_.upgrade.empty(), now);
@@ -143,8 +114,8 @@ const Chain& Http1Exchange::open() {
   begin_context(std::move(request), client);
   connection_.input().drop(head_.size);
   if (body_.failure()) {
-    context_->refuse(Response::failure(*body_.failure()));
     is_refused_ = true;
+    context_->refuse(Response::failure(*body_.failure()));
     return connection_.worker().shared().routes->refusal_chain();
   }
   return connection_.worker().shared().routes->match(*context_);
@@ -167,13 +138,13 @@ void Http1Exchange::begin_context(Request request, const Peer* client) {
                    connection_.is_trusted(), this);
 }
 
-const Chain& Http1Exchange::refuse(Status status, std::string_view sentence) {
+const Chain& Http1Exchange::refuse(Response refusal) {
   is_refused_ = true;
   keeps_alive_ = false;
   Request request(head_.method, head_.target);
   request.scheme = "http";
   begin_context(std::move(request), &connection_.peer());
-  context_->refuse(Response::problem(status, sentence));
+  context_->refuse(std::move(refusal));
   return connection_.worker().shared().routes->refusal_chain();
 }
 
@@ -229,85 +200,28 @@ void Http1Exchange::write_head(codec::ByteWriter& writer, const Response& respon
                                       .keeps_alive = keeps_alive_ && is_http_1_0_});
 }
 
-Task<Result<>> Http1Exchange::send(Response& response) {
+void Http1Exchange::begin_sending(Response& response) {
   if (response.wants_rendering()) render(response);
-  codec::ByteWriter writer;
-  write_head(writer, response);
+  sender_.emplace(connection_.stream(), connection_.config().limits.send_idle);
+  write_head(sender_->head(), response);
   is_head_sent_ = true;
-  if (response.is_tunnel()) co_return co_await run_tunnel(response, std::move(writer));
-  co_return co_await send_content(response, std::move(writer));
+  sender_->begin(allows_content(response) ? &response.body : nullptr, framing_);
 }
 
-Task<Result<>> Http1Exchange::send_bytes(net::SendProgress progress) {
-  const Duration patience = connection_.config().limits.send_idle;
-  co_return co_await net::send_all(connection_.stream(), progress, patience, Origin::client);
+Task<Result<>> Http1Exchange::send(Response& response) {
+  Result<> sent = co_await sender_->run();
+  if (!sent || !response.is_tunnel()) co_return sent;
+  co_return co_await run_tunnel(response);
 }
 
-Task<Result<>> Http1Exchange::send_content(Response& response, codec::ByteWriter head) {
-  const bool is_chunked = framing_.kind == codec::BodyFraming::Kind::chunked;
-  const bool has_content = allows_content(response);
-  std::string_view unsent_head = head.view();
-  std::uint64_t left = framing_.length;
-  Chunk next;
-  bool has_next = false;
-  for (bool has_ended = !has_content;;) {
-    Gathering gathering(is_chunked);
-    if (!unsent_head.empty()) gathering.add_bytes(std::exchange(unsent_head, {}));
-    while (!has_ended && gathering.has_room()) {
-      if (!has_next && !response.body.ready(next)) break;
-      has_next = false;
-      has_ended = next.empty();
-      if (!has_ended) gathering.add(std::move(next));
-    }
-    codec::ByteWriter tail(0);
-    if (has_ended && has_content && is_chunked) {
-      const Headers* const trailers = response.body.trailers();
-      if (trailers != nullptr && !trailers->empty()) {
-        codec::write_last_chunk(tail, *trailers);
-        gathering.add_bytes(tail.view());
-      } else {
-        gathering.add_bytes(codec::kLastChunk);
-      }
-    }
-    if (framing_.kind == codec::BodyFraming::Kind::length && has_content) {
-      const bool is_wrong = gathering.content() > left || (has_ended && gathering.content() < left);
-      if (is_wrong) co_return Error(Errc::bad_message, Origin::gateway, "content unlike its size");
-      left -= gathering.content();
-    }
-    if (!gathering.empty()) {
-      bytes_out_ += gathering.size();
-      net::SendProgress progress = gathering.progress();
-      const net::IoResult sent = net::try_send_all(connection_.stream(), progress);
-      if (sent.kind != net::IoResult::Kind::bytes) {
-        Result<> rest = co_await send_bytes(progress);
-        if (!rest) co_return rest;
-      }
-    }
-    if (has_ended) co_return Result<>();
-    Result<Chunk> read = co_await response.body.read();
-    if (!read) co_return std::move(read.error());
-    next = std::move(*read);
-    has_next = true;
-  }
-}
-
-Task<Result<>> Http1Exchange::run_tunnel(Response& response, codec::ByteWriter head) {
-  std::string_view bytes = head.view();
-  iovec vector{const_cast<char*>(bytes.data()), bytes.size()};
-  const net::SendProgress progress{&vector, 1};
-  bytes_out_ += bytes.size();
-  Result<> sent = co_await send_bytes(progress);
-  if (!sent) co_return sent;
+Task<Result<>> Http1Exchange::run_tunnel(Response& response) {
   body_.open_tunnel();
   for (;;) {
     Result<Chunk> chunk = co_await response.body.read();
     if (!chunk) co_return std::move(chunk.error());
     if (chunk->empty()) break;
-    vector = {const_cast<char*>(chunk->data()), chunk->size()};
-    const net::SendProgress piece{&vector, 1};
-    bytes_out_ += chunk->size();
-    Result<> written = co_await send_bytes(piece);
-    if (!written) co_return written;
+    Result<> sent = co_await send_bytes(chunk->view());
+    if (!sent) co_return sent;
   }
   // Half-close: the other direction goes on until it ends as well.
   connection_.stream().shutdown_send();
@@ -315,28 +229,37 @@ Task<Result<>> Http1Exchange::run_tunnel(Response& response, codec::ByteWriter h
   co_return Result<>();
 }
 
-Task<Http1Exchange::End> Http1Exchange::finish(bool is_cut) {
-  Context& context = *context_;
-  if (is_cut || status_ == Status::switching_protocols) context.scope().cancel();
-  const bool is_bad = is_cut || is_gone_ || is_refused_ || body_.failure();
-  bool is_read = body_.has_ended();
-  if (!is_bad && !is_read && context.scope().running() == 0 && !body_.is_continue_pending()) {
+/// Nothing runs beside the exchange and nothing of the request is unread.
+bool Http1Exchange::is_settled() noexcept {
+  return body_.has_ended() && context_->scope().running() == 0;
+}
+
+Task<void> Http1Exchange::settle(bool is_cut) {
+  CancelScope& scope = context_->scope();
+  if (is_cut || status_ == Status::switching_protocols) scope.cancel();
+  const bool may_read = !is_cut && !is_gone_ && !is_refused_ && !body_.failure() &&
+                        !body_.is_continue_pending() && scope.running() == 0;
+  if (may_read) {
     const TimePoint deadline = connection_.worker().loop().now() + kDiscardTime;
-    is_read = co_await body_.discard(kDiscardLimit, deadline);
+    const bool is_read = co_await body_.discard(kDiscardLimit, deadline);
+    if (!is_read) keeps_alive_ = false;
   }
-  context.scope().cancel();
-  co_await context.scope().join();
-  bytes_in_ += body_.received();
+  scope.cancel();
+  co_await scope.join();
+}
+
+Http1Exchange::End Http1Exchange::finish(bool is_cut) {
   if (is_gone_) {
     status_ = Status::client_closed_request;
     if (!failure_) failure_ = Error(Errc::cancelled, Origin::client, "the client went away");
   }
-  const Duration duration = connection_.worker().loop().now() - started_;
-  context.complete({status_, failure_ ? &*failure_ : nullptr, bytes_in_, bytes_out_, duration});
-  if (is_cut || is_gone_) co_return End::abort;
-  if (status_ == Status::switching_protocols) co_return End::close;
-  if (is_bad || !is_read) co_return End::linger;
-  co_return keeps_alive_ ? End::keep : End::linger;
+  if (sender_) bytes_out_ += sender_->bytes();
+  context_->complete({status_, failure_ ? &*failure_ : nullptr, bytes_in_ + body_.received(),
+                      bytes_out_, connection_.worker().loop().now() - started_});
+  if (is_cut || is_gone_) return End::abort;
+  if (status_ == Status::switching_protocols) return End::close;
+  const bool is_clean = keeps_alive_ && !is_refused_ && !body_.failure() && body_.has_ended();
+  return is_clean ? End::keep : End::linger;
 }
 
 void Http1Exchange::client_gone() noexcept {
@@ -344,16 +267,20 @@ void Http1Exchange::client_gone() noexcept {
   if (context_) context_->scope().cancel();
 }
 
+Task<Result<>> Http1Exchange::send_bytes(std::string_view bytes) {
+  iovec vector{const_cast<char*>(bytes.data()), bytes.size()};
+  const net::SendProgress progress{&vector, 1};
+  const Duration patience = connection_.config().limits.send_idle;
+  bytes_out_ += bytes.size();
+  co_return co_await net::send_all(connection_.stream(), progress, patience, Origin::client);
+}
+
 Task<Result<>> Http1Exchange::send_interim(Status status, Headers headers) {
   if (is_http_1_0_ || is_head_sent_) co_return Result<>();
   codec::ByteWriter writer;
   codec::write_response_head(
       writer, {.status = status, .headers = headers, .framing = {}, .date = {}, .upgrade = {}});
-  const std::string_view bytes = writer.view();
-  iovec vector{const_cast<char*>(bytes.data()), bytes.size()};
-  const net::SendProgress progress{&vector, 1};
-  bytes_out_ += bytes.size();
-  co_return co_await send_bytes(progress);
+  co_return co_await send_bytes(writer.view());
 }
 
 }  // namespace gatewaykit::server

@@ -11,6 +11,7 @@
 #include "gatewaykit/http/target.hpp"
 #include "gatewaykit/routing/context.hpp"
 #include "routing/route_set.hpp"
+#include "server/content_sender.hpp"
 #include "server/http1_connection.hpp"
 #include "server/request_body.hpp"
 
@@ -42,18 +43,21 @@ class Http1Exchange final : public ExchangeHost {
   void begin_context(Request request, const Peer* client);
   Request take_request(const NormalisedTarget& target);
   const Chain& open();
-  const Chain& refuse(Status status, std::string_view sentence);
+  const Chain& refuse(Response refusal);
+  Response refusal_of(HeadState state) const;
 
   Task<Response> answer(const Chain& chain);
-  Task<Result<>> send(Response& response);
+  void begin_sending(Response& response);
   void write_head(codec::ByteWriter& writer, const Response& response);
-  Task<Result<>> send_content(Response& response, codec::ByteWriter head);
-  Task<Result<>> run_tunnel(Response& response, codec::ByteWriter head);
-  Task<Result<>> send_bytes(net::SendProgress progress);
+  Task<Result<>> send(Response& response);
+  Task<Result<>> run_tunnel(Response& response);
+  Task<Result<>> send_bytes(std::string_view bytes);
   void render(Response& response) const;
   bool allows_content(const Response& response) const noexcept;
   codec::BodyFraming framing_of(const Response& response) const;
-  Task<End> finish(bool is_cut);
+  bool is_settled() noexcept;
+  Task<void> settle(bool is_cut);
+  End finish(bool is_cut);
 
   Http1Connection& connection_;
   codec::RequestParser parser_;
@@ -61,6 +65,7 @@ class Http1Exchange final : public ExchangeHost {
   RequestBody body_;
   Peer client_;
   std::optional<Context> context_;
+  std::optional<ContentSender> sender_;
   std::optional<Error> failure_;
   codec::BodyFraming framing_;
   Status status_ = Status::ok;
