@@ -39,6 +39,7 @@ class ChunkedDecoder {
   /// After `end`: the trailer section without the fields that must not stand there (RFC 9110
   /// section 6.5.1): framing, routing, authentication, content and forwarding fields.
   Headers& trailers() noexcept { return trailers_; }
+  const Headers& trailers() const noexcept { return trailers_; }
   /// After `failed`.
   const ParseError& error() const noexcept { return error_; }
 
@@ -88,6 +89,7 @@ class BodyDecoder {
   bool may_end_here() const noexcept;
 
   Headers& trailers() noexcept { return chunked_.trailers(); }
+  const Headers& trailers() const noexcept { return chunked_.trailers(); }
   const ParseError& error() const noexcept { return chunked_.error(); }
 
  private:

@@ -2,6 +2,7 @@
 #include "codec/http1_response_parser.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "codec/hop_fields.hpp"
 #include "http/scan.hpp"
@@ -43,7 +44,23 @@ ParseResult ResponseParser::parse(std::string_view buffer, const Method& method,
   return ParseResult::done;
 }
 
+/// The whole usual beginning in one look; anything else is left to the state machine.
+void ResponseParser::skip_usual_status(std::string_view buffer) noexcept {
+  if (at_ != 0 || buffer.size() <= kStatusEnd) return;
+  if (std::memcmp(buffer.data(), "HTTP/1.1 ", kStatusBegin) != 0) return;
+  const char* const digits = buffer.data() + kStatusBegin;
+  const bool is_usual = digits[0] >= '1' && digits[0] <= '9' && is_digit(digits[1]) &&
+                        is_digit(digits[2]) && digits[3] == ' ';
+  if (!is_usual) return;
+  minor_version_ = 1;
+  status_ = static_cast<std::uint16_t>((digits[0] - '0') * 100 + (digits[1] - '0') * 10 +
+                                       (digits[2] - '0'));
+  at_ = kStatusEnd;
+  state_ = State::reason;
+}
+
 ParseResult ResponseParser::parse_status_line(std::string_view buffer) {
+  skip_usual_status(buffer);
   const char* const base = buffer.data();
   const char* const end = base + std::min(buffer.size(), kMaxStatusLine);
   for (;;) {

@@ -50,6 +50,7 @@ class ResponseParser {
  private:
   enum class State : std::uint8_t { status_line, reason, line_end, section };
 
+  void skip_usual_status(std::string_view buffer) noexcept;
   ParseResult parse_status_line(std::string_view buffer);
   bool accept_section(std::string_view buffer, const Method& method, ResponseHead& head);
   ParseResult fail(std::string_view sentence) noexcept;

@@ -41,7 +41,9 @@ constexpr std::size_t kCoarseSlack = 256;
 constexpr std::size_t kCoarseClasses = 6;
 constexpr std::size_t kCoarseLimit = (kFineLimit << (kCoarseClasses - 1)) + kCoarseSlack;
 constexpr std::size_t kClasses = kFineClasses + kCoarseClasses;
-constexpr std::size_t kCacheLimit = std::size_t{16} << 20;
+// What a thread keeps of one class: of the blocks of frames and field sections, of body buffers.
+constexpr std::size_t kFineCache = std::size_t{1} << 20;
+constexpr std::size_t kCoarseCache = std::size_t{8} << 20;
 
 struct Block {
   Block* next;
@@ -50,12 +52,12 @@ struct Block {
 struct FreeList {
   Block* head = nullptr;
   std::uint32_t count = 0;
+  std::uint32_t most = 0;       // Zero before the first use on a thread, and after its end.
   std::uint32_t low_water = 0;  // The smallest count since the last trim: what nobody needed.
 };
 
 struct Cache {
   std::array<FreeList, kClasses> lists{};
-  std::size_t bytes = 0;
   bool is_open = false;  // Its thread frees the blocks when it ends.
   bool is_over = false;  // Its thread has done so; nothing is kept any more.
 };
@@ -91,28 +93,33 @@ Block* pop(FreeList& list) noexcept {
 
 void release(std::size_t index, std::uint32_t blocks) noexcept {
   FreeList& list = cache.lists[index];
-  for (; blocks > 0; --blocks) {
-    ::operator delete(pop(list));
-    cache.bytes -= bytes_of(index);
-  }
+  for (; blocks > 0; --blocks) ::operator delete(pop(list));
 }
 
 // Frees this thread's blocks when the thread ends.
 struct Closer {
   ~Closer() {
-    for (std::size_t i = 0; i < kClasses; ++i) release(i, cache.lists[i].count);
+    for (std::size_t i = 0; i < kClasses; ++i) {
+      release(i, cache.lists[i].count);
+      cache.lists[i].most = 0;
+    }
     cache.is_over = true;
     cache.is_open = false;
   }
 };
 
-// True where this thread may keep blocks from now on.
-[[gnu::noinline]] bool open_cache() noexcept {
-  if (cache.is_over) return false;
-  static thread_local Closer closer;
-  static_cast<void>(closer);
-  cache.is_open = true;
-  return true;
+// The first use on a thread, or a full list: true where the list takes a block now.
+[[gnu::noinline]] bool make_room(FreeList& list) noexcept {
+  if (!cache.is_open && !cache.is_over) {
+    static thread_local Closer closer;
+    static_cast<void>(closer);
+    cache.is_open = true;
+    for (std::size_t i = 0; i < kClasses; ++i) {
+      const std::size_t bytes = i < kFineClasses ? kFineCache : kCoarseCache;
+      cache.lists[i].most = static_cast<std::uint32_t>(bytes / bytes_of(i));
+    }
+  }
+  return list.count < list.most;
 }
 
 }  // namespace
@@ -124,7 +131,6 @@ void* pool_allocate(std::size_t size) {
   FreeList& list = cache.lists[index];
   if (list.head == nullptr) [[unlikely]]
     return ::operator new(bytes_of(index));
-  cache.bytes -= bytes_of(index);
   return pop(list);
 }
 
@@ -134,17 +140,13 @@ void pool_deallocate(void* block, std::size_t size) noexcept {
     ::operator delete(block);
     return;
   }
-  const std::size_t index = class_of(size);
-  const std::size_t bytes = bytes_of(index);
-  const bool keeps = cache.is_open || open_cache();
-  if (!keeps || cache.bytes + bytes > kCacheLimit) [[unlikely]] {
+  FreeList& list = cache.lists[class_of(size)];
+  if (list.count >= list.most && !make_room(list)) [[unlikely]] {
     ::operator delete(block);
     return;
   }
-  FreeList& list = cache.lists[index];
   list.head = ::new (block) Block{list.head};
   ++list.count;
-  cache.bytes += bytes;
 }
 
 void pool_trim() noexcept {
@@ -155,7 +157,11 @@ void pool_trim() noexcept {
   }
 }
 
-std::size_t pool_cached_bytes() noexcept { return cache.bytes; }
+std::size_t pool_cached_bytes() noexcept {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < kClasses; ++i) bytes += cache.lists[i].count * bytes_of(i);
+  return bytes;
+}
 
 #endif
 

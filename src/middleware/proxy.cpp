@@ -171,32 +171,26 @@ Request Forwarder::request_for(Context& ctx) const {
 
 /// Copies the fields that pass and adds ours, in one block.
 Headers Forwarder::fields_for(const Context& ctx, bool prefix_stripped) const {
-  const Request& incoming = ctx.request();
-  const bool trusted = ctx.trusted();
-  const auto passes = [&](Field field) {
-    switch (field) {
-      case Field::x_forwarded_for:
-        return false;
-      case Field::x_forwarded_proto:
-      case Field::x_forwarded_host:
-        return trusted;
-      case Field::x_forwarded_prefix:
-        return !prefix_stripped;
-      default:
-        return true;
-    }
-  };
-
   constexpr std::size_t kAddedLines = 5;
   constexpr std::size_t kAddedNames = 80;
-  std::size_t bytes = kAddedNames + via_.size() + ctx.peer().text().size() +
-                      incoming.scheme.size() + incoming.authority.size();
-  for (const FieldLine line : incoming.headers) bytes += line.name.size() + line.value.size();
-  Headers fields;
-  fields.reserve(incoming.headers.size() + kAddedLines, bytes);
-  for (const FieldLine line : incoming.headers) {
-    if (passes(line.field)) fields.add_checked(line.field, line.name, line.value);
-  }
+  const Request& incoming = ctx.request();
+  const std::size_t added_bytes = kAddedNames + via_.size() + ctx.peer().text().size() +
+                                  incoming.scheme.size() + incoming.authority.size();
+  Headers fields = incoming.headers.clone(kAddedLines, added_bytes);
+  const bool trusted = ctx.trusted();
+  fields.remove_if([trusted, prefix_stripped](const FieldLine& line) {
+    switch (line.field) {
+      case Field::x_forwarded_for:
+        return true;
+      case Field::x_forwarded_proto:
+      case Field::x_forwarded_host:
+        return !trusted;
+      case Field::x_forwarded_prefix:
+        return prefix_stripped;
+      default:
+        return false;
+    }
+  });
   add_forwarding_fields(ctx, prefix_stripped, fields);
   return fields;
 }

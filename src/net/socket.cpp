@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -13,6 +14,26 @@
 #include <cstring>
 
 namespace gatewaykit::net {
+
+namespace {
+
+// The C library's own wrappers are cancellation points (pthread_cancel): in a process with several
+// threads each call pays two locked instructions for what nobody here may use.
+ssize_t receive_now(int fd, char* into, std::size_t size) noexcept {
+  return ::syscall(SYS_recvfrom, fd, into, size, 0, nullptr, nullptr);
+}
+
+ssize_t send_now(int fd, const iovec* vectors, int count) noexcept {
+  if (count == 1) {
+    return ::syscall(SYS_sendto, fd, vectors->iov_base, vectors->iov_len, MSG_NOSIGNAL, nullptr, 0);
+  }
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(vectors);
+  message.msg_iovlen = static_cast<std::size_t>(count);
+  return ::syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
+}
+
+}  // namespace
 
 Fd::~Fd() {
   if (fd_ >= 0) ::close(fd_);
@@ -70,7 +91,7 @@ IoResult SocketStream::receive(char* into, std::size_t size) noexcept {
   if (!may_receive_) return {IoResult::Kind::would_block};
   ssize_t count = 0;
   do {
-    count = ::recv(fd_.get(), into, size, 0);
+    count = receive_now(fd_.get(), into, size);
   } while (count < 0 && errno == EINTR);
   if (count > 0) {
     // Short: drained, until the poller says otherwise. Not so once the peer's FIN was seen, which
@@ -90,14 +111,7 @@ IoResult SocketStream::send(const iovec* vectors, int count) noexcept {
   if (!may_send_) return {IoResult::Kind::would_block};
   ssize_t sent = 0;
   do {
-    if (count == 1) {
-      sent = ::send(fd_.get(), vectors->iov_base, vectors->iov_len, MSG_NOSIGNAL);
-    } else {
-      msghdr message{};
-      message.msg_iov = const_cast<iovec*>(vectors);
-      message.msg_iovlen = static_cast<std::size_t>(count);
-      sent = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
-    }
+    sent = send_now(fd_.get(), vectors, count);
   } while (sent < 0 && errno == EINTR);
   if (sent >= 0) return {IoResult::Kind::bytes, static_cast<std::size_t>(sent)};
   if (errno == EAGAIN || errno == EWOULDBLOCK) {

@@ -31,7 +31,7 @@ Chunk decode_escapes(std::string_view text) {
 
 }  // namespace
 
-Context::Context(const Env& env, Request request, const Peer& peer, const Peer& client,
+Context::Context(const Env& env, Request&& request, const Peer& peer, const Peer& client,
                  bool trusted, ExchangeHost* host)
     : request_(std::move(request)),
       peer_(peer),
@@ -45,7 +45,10 @@ Context::Context(const Env& env, Request request, const Peer& peer, const Peer& 
 
 Context::~Context() {
   request_.body = Body();  // Its source may refer to all the rest.
-  for (std::size_t i = states_.size(); i-- > 0;) states_[i].destroy(states_[i].value);
+  while (states_ != nullptr) {
+    State* const newest = std::exchange(states_, states_->next);
+    newest->destroy(newest);
+  }
 }
 
 std::string_view Context::param(std::string_view name) const {
@@ -85,8 +88,8 @@ Task<Result<>> Context::send_interim(Status status, Headers headers) {
 }
 
 void* Context::find_state(const std::type_info& type) const noexcept {
-  for (const State& state : states_) {
-    if (*state.type == type) return state.value;
+  for (State* state = states_; state != nullptr; state = state->next) {
+    if (*state->type == type) return state->value();
   }
   return nullptr;
 }

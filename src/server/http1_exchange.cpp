@@ -44,7 +44,12 @@ Task<Http1Exchange::End> Http1Exchange::run(TimePoint head_deadline) {
   // 3. The answer of its chain, sent while it is produced.
   bool is_cut = true;
   {
-    Response response = co_await answer(chain);
+    Response response;
+    try {
+      response = co_await Next(chain)(*context_).under(context_->scope());
+    } catch (const std::exception& bug) {
+      response = answer_bug(bug);
+    }
     status_ = response.status;
     if (response.error() != nullptr) failure_ = *response.error();
     if (!is_gone_ && !context_->cancelled()) {
@@ -77,7 +82,6 @@ Http1Exchange::HeadState Http1Exchange::receive_head() {
   ReceiveBuffer& input = connection_.input();
   for (;;) {
     if (!input.empty()) {
-      head_ = codec::RequestHead();
       const codec::ParseResult result = parser_.parse(input.pending(), head_);
       if (result == codec::ParseResult::done) return HeadState::complete;
       if (result == codec::ParseResult::failed) return HeadState::refused;
@@ -108,11 +112,11 @@ const Chain& Http1Exchange::open() {
   if (!connection_.is_trusted()) {
     remove_untrusted_fields(request.headers);
   } else if (const auto address = resolve_client(request.headers, connection_.config())) {
-    client_ = Peer(*address, 0);
-    client = &client_;
+    client = &client_.emplace(*address, std::uint16_t{0});
   }
-  begin_context(std::move(request), client);
+  begin_context(std::move(request), *client);
   connection_.input().drop(head_.size);
+  connection_.input().release_if_empty();
   if (body_.failure()) {
     is_refused_ = true;
     context_->refuse(Response::failure(*body_.failure()));
@@ -133,8 +137,8 @@ Request Http1Exchange::take_request(const NormalisedTarget& target) {
   return request;
 }
 
-void Http1Exchange::begin_context(Request request, const Peer* client) {
-  context_.emplace(connection_.worker().env(), std::move(request), connection_.peer(), *client,
+void Http1Exchange::begin_context(Request&& request, const Peer& client) {
+  context_.emplace(connection_.worker().env(), std::move(request), connection_.peer(), client,
                    connection_.is_trusted(), this);
 }
 
@@ -143,21 +147,16 @@ const Chain& Http1Exchange::refuse(Response refusal) {
   keeps_alive_ = false;
   Request request(head_.method, head_.target);
   request.scheme = "http";
-  begin_context(std::move(request), &connection_.peer());
+  begin_context(std::move(request), connection_.peer());
   context_->refuse(std::move(refusal));
   return connection_.worker().shared().routes->refusal_chain();
 }
 
-Task<Response> Http1Exchange::answer(const Chain& chain) {
-  const Next next(chain);
-  try {
-    co_return co_await next(*context_).under(context_->scope());
-  } catch (const std::exception& bug) {
-    connection_.worker().shared().options.log(
-        LogLevel::error, fmt::format("a handler threw: {} ({} {})", bug.what(),
-                                     context_->request().method.name(), context_->route()));
-  }
-  co_return Response::problem(Status::internal_server_error, "The gateway failed.");
+Response Http1Exchange::answer_bug(const std::exception& bug) const {
+  connection_.worker().shared().options.log(
+      LogLevel::error, fmt::format("a handler threw: {} ({} {})", bug.what(),
+                                   context_->request().method.name(), context_->route()));
+  return Response::problem(Status::internal_server_error, "The gateway failed.");
 }
 
 bool Http1Exchange::allows_content(const Response& response) const noexcept {

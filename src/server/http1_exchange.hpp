@@ -40,13 +40,13 @@ class Http1Exchange final : public ExchangeHost {
  private:
   enum class HeadState : std::uint8_t { incomplete, complete, refused, closed };
   HeadState receive_head();
-  void begin_context(Request request, const Peer* client);
+  void begin_context(Request&& request, const Peer& client);
   Request take_request(const NormalisedTarget& target);
   const Chain& open();
   const Chain& refuse(Response refusal);
   Response refusal_of(HeadState state) const;
 
-  Task<Response> answer(const Chain& chain);
+  Response answer_bug(const std::exception& bug) const;
   void begin_sending(Response& response);
   void write_head(codec::ByteWriter& writer, const Response& response);
   Task<Result<>> send(Response& response);
@@ -63,7 +63,7 @@ class Http1Exchange final : public ExchangeHost {
   codec::RequestParser parser_;
   codec::RequestHead head_;
   RequestBody body_;
-  Peer client_;
+  std::optional<Peer> client_;  // Where trusted proxies name another than the peer.
   std::optional<Context> context_;
   std::optional<ContentSender> sender_;
   std::optional<Error> failure_;

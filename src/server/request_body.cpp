@@ -20,7 +20,7 @@ Error client_gone() { return Error(Errc::cancelled, Origin::client, "closed with
 void RequestBody::begin(codec::BodyFraming framing, bool expects_continue, bool asks_upgrade,
                         TimePoint now) {
   framing_ = framing;
-  decoder_ = codec::BodyDecoder(framing);
+  if (framing.has_content()) decoder_.emplace(framing);
   begun_ = now;
   expects_continue_ = answers_continue_ = expects_continue;
   is_tunnel_ = asks_upgrade;
@@ -71,7 +71,7 @@ bool RequestBody::advance(Chunk& chunk) {
     if (is_tunnel_ ? take_raw(chunk) : take_content(chunk)) return true;
     if (failure_) return true;
     const bool is_large = framing_.kind == codec::BodyFraming::Kind::length
-                              ? decoder_.left() > kSmallRoom
+                              ? decoder_->left() > kSmallRoom
                               : received_ > kSmallRoom;
     const net::IoResult result = input_.receive(stream_, is_large ? kLargeRoom : kSmallRoom);
     if (result.kind == net::IoResult::Kind::would_block) return false;
@@ -95,7 +95,7 @@ bool RequestBody::take_raw(Chunk& chunk) {
 
 bool RequestBody::take_content(Chunk& chunk) {
   while (!failure_) {
-    const codec::BodyStep step = decoder_.next(input_.pending());
+    const codec::BodyStep step = decoder_->next(input_.pending());
     if (step.kind == codec::BodyStep::Kind::data) chunk = input_.share(step.data);
     input_.drop(step.consumed);
     switch (step.kind) {
@@ -107,7 +107,7 @@ bool RequestBody::take_content(Chunk& chunk) {
         chunk = Chunk();
         return true;
       case codec::BodyStep::Kind::failed:
-        fail(Error(Errc::bad_message, Origin::client, std::string(decoder_.error().sentence)));
+        fail(Error(Errc::bad_message, Origin::client, std::string(decoder_->error().sentence)));
         break;
       case codec::BodyStep::Kind::need_more:
         if (input_.empty()) return false;
@@ -139,13 +139,13 @@ Task<Result<>> RequestBody::send_continue() {
 
 std::optional<std::uint64_t> RequestBody::size() const {
   if (has_ended_) return 0;
-  if (!is_tunnel_ && framing_.kind == codec::BodyFraming::Kind::length) return decoder_.left();
+  if (!is_tunnel_ && framing_.kind == codec::BodyFraming::Kind::length) return decoder_->left();
   return std::nullopt;
 }
 
 const Headers* RequestBody::trailers() const {
   if (!has_ended_ || framing_.kind != codec::BodyFraming::Kind::chunked) return nullptr;
-  return &const_cast<codec::BodyDecoder&>(decoder_).trailers();
+  return &decoder_->trailers();
 }
 
 bool RequestBody::forward_expectation() {

@@ -56,7 +56,7 @@ class RequestBody final : public BodySource {
   ReceiveBuffer& input_;
   const ListenLimits& limits_;
   codec::BodyFraming framing_;
-  codec::BodyDecoder decoder_;
+  std::optional<codec::BodyDecoder> decoder_;  // None where there is no content.
   std::optional<Error> failure_;
   std::uint64_t received_ = 0;
   TimePoint begun_{};

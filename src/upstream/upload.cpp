@@ -71,6 +71,9 @@ void Upload::try_send(net::Stream& stream) noexcept {
 
 void Upload::note_progress() noexcept {
   progress_ = {vectors_.data(), 0};
+  // Given back while they are still in the caches, for the next that needs a buffer.
+  head_ = Chunk();
+  chunk_ = Chunk();
   if (is_over()) state_ = State::complete;
 }
 

@@ -51,7 +51,7 @@ class UpstreamPool::State {
 UpstreamPool::UpstreamPool(UpstreamOptions options)
     : state_(std::make_shared<State>(std::move(options))) {}
 
-Task<Result<Response>> UpstreamPool::send(Context& ctx, Request request) const {
+Task<Result<Response>> UpstreamPool::send(Context& ctx, Request&& request) const {
   upstream::WorkerPool& half = state_->on(*ctx.env().executor);
   return upstream::send(upstream::WorkerPool::Use(half), ctx, std::move(request));
 }

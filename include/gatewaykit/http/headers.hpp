@@ -100,7 +100,8 @@ class GATEWAYKIT_EXPORT Headers {
   }
 
   /// A deep copy. Explicit, since copies of field sections are easily made by mistake.
-  Headers clone() const;
+  /// `spare_*`: room for what is to be added to it, in the same block.
+  Headers clone(std::size_t spare_lines = 0, std::size_t spare_bytes = 0) const;
 
   std::size_t size() const noexcept { return count_; }
   bool empty() const noexcept { return count_ == 0; }
@@ -220,7 +221,9 @@ std::size_t Headers::remove_if(Predicate predicate) {
   Entry* const all = entries();
   std::uint32_t kept = 0;
   for (std::uint32_t i = 0; i < count_; ++i) {
-    if (!predicate((*this)[i])) all[kept++] = all[i];
+    if (predicate((*this)[i])) continue;
+    if (kept != i) all[kept] = all[i];
+    ++kept;
   }
   const std::size_t removed = count_ - kept;
   count_ = kept;

@@ -55,7 +55,7 @@ class GATEWAYKIT_EXPORT Context {
  public:
   /// `peer` and `client` must outlive the context; they are the same object where nothing between
   /// the client and the gateway is trusted. `host` may be null (in-process calls).
-  Context(const Env& env, Request request, const Peer& peer, const Peer& client, bool trusted,
+  Context(const Env& env, Request&& request, const Peer& peer, const Peer& client, bool trusted,
           ExchangeHost* host);
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
@@ -107,15 +107,17 @@ class GATEWAYKIT_EXPORT Context {
   void complete(const Outcome& outcome) noexcept;
 
  private:
-  struct State {
+  /// In front of each value, in one block with it.
+  struct alignas(std::max_align_t) State {
+    State* next;
     const std::type_info* type;
-    void* value;
-    void (*destroy)(void*) noexcept;
+    void (*destroy)(State*) noexcept;
+    void* value() noexcept { return this + 1; }
   };
   template <class T>
-  static void destroy_state(void* value) noexcept {
-    static_cast<T*>(value)->~T();
-    pool_deallocate(value, sizeof(T));
+  static void destroy_state(State* state) noexcept {
+    static_cast<T*>(state->value())->~T();
+    pool_deallocate(state, sizeof(State) + sizeof(T));
   }
   void* find_state(const std::type_info& type) const noexcept;
 
@@ -131,7 +133,7 @@ class GATEWAYKIT_EXPORT Context {
   Response refusal_;
   std::vector<RouteParam, PoolAllocator<RouteParam>> params_;
   std::vector<Chunk, PoolAllocator<Chunk>> decoded_params_;
-  std::vector<State, PoolAllocator<State>> states_;
+  State* states_ = nullptr;  // Newest first.
   using Callback = Function<void(const Context&, const Outcome&)>;
   std::vector<Callback, PoolAllocator<Callback>> on_complete_;
 };
@@ -143,9 +145,10 @@ void Context::set(T value) {
     *static_cast<T*>(present) = std::move(value);
     return;
   }
-  states_.reserve(states_.size() + 1);
-  void* const block = pool_allocate(sizeof(T));
-  states_.push_back({&typeid(T), ::new (block) T(std::move(value)), &destroy_state<T>});
+  auto* const state = ::new (pool_allocate(sizeof(State) + sizeof(T)))
+      State{states_, &typeid(T), &destroy_state<T>};
+  ::new (state->value()) T(std::move(value));
+  states_ = state;
 }
 
 template <class T>

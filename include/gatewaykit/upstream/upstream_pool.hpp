@@ -119,7 +119,7 @@ class GATEWAYKIT_EXPORT UpstreamPool {
   /// The response's body holds the connection until it was read to its end; dropping it cancels
   /// the exchange. The upload runs in the context's scope. `request.authority` empty: the target's
   /// own authority is sent as Host.
-  Task<Result<Response>> send(Context& ctx, Request request) const;
+  Task<Result<Response>> send(Context& ctx, Request&& request) const;
 
   const std::string& name() const noexcept;
   PoolStats stats() const;
