@@ -35,11 +35,13 @@ unsigned worker_count(unsigned wanted) {
 class Gateway::Impl {
  public:
   Impl(Router router, GatewayOptions options)
-      : shared_(RouteSet::compile(std::move(router)), std::move(options)) {
-    shared_.max_connections = shared_.options.max_connections.value_or(default_connection_limit());
+      : shared_(std::make_shared<server::GatewayShared>(RouteSet::compile(std::move(router)),
+                                                        std::move(options))) {
+    shared_->max_connections =
+        shared_->options.max_connections.value_or(default_connection_limit());
     std::vector<std::string> problems;
-    if (shared_.options.workers > 1024) problems.push_back("workers must not exceed 1024");
-    if (shared_.max_connections == 0) problems.push_back("max_connections must be at least 1");
+    if (shared_->options.workers > 1024) problems.push_back("workers must not exceed 1024");
+    if (shared_->max_connections == 0) problems.push_back("max_connections must be at least 1");
     if (!problems.empty()) throw ConfigError(std::move(problems));
     make_workers();
   }
@@ -75,6 +77,8 @@ class Gateway::Impl {
   void start() {
     const std::lock_guard lock(mutex_);
     if (is_running_) return;
+    // Here, so that clients may connect as soon as this returns.
+    for (const std::unique_ptr<server::Worker>& worker : workers_) worker->listen();
     is_running_ = true;
     if (stops_on_signals_) {
       workers_.front()->watch_signals([this] { stop(); });
@@ -102,13 +106,12 @@ class Gateway::Impl {
 
   void stop_on_signals() { stops_on_signals_ = true; }
 
-  const RouteSet& routes() const noexcept { return *shared_.routes; }
-  std::shared_ptr<const RouteSet> share_routes() const noexcept { return shared_.routes; }
+  std::shared_ptr<const server::GatewayShared> shared() const noexcept { return shared_; }
 
   GatewayStats stats() const {
     const std::lock_guard lock(mutex_);
-    GatewayStats stats{shared_.connections_accepted.load(), shared_.connections_open.load(),
-                       requests_before_, shared_.listener_pauses.load()};
+    GatewayStats stats{shared_->connections_accepted.load(), shared_->connections_open.load(),
+                       requests_before_, shared_->listener_pauses.load()};
     for (const std::unique_ptr<server::Worker>& worker : workers_) {
       stats.requests += worker->requests();
     }
@@ -119,13 +122,13 @@ class Gateway::Impl {
   /// Workers serve once: a gateway that starts again has new ones.
   void make_workers() {
     workers_.clear();
-    const unsigned count = worker_count(shared_.options.workers);
+    const unsigned count = worker_count(shared_->options.workers);
     for (unsigned i = 0; i < count; ++i) {
-      workers_.push_back(std::make_unique<server::Worker>(shared_));
+      workers_.push_back(std::make_unique<server::Worker>(*shared_));
     }
   }
 
-  server::GatewayShared shared_;
+  std::shared_ptr<server::GatewayShared> shared_;
   mutable std::mutex mutex_;  // Guards what follows.
   std::vector<std::unique_ptr<server::Worker>> workers_;
   std::uint64_t requests_before_ = 0;
@@ -157,7 +160,7 @@ int Gateway::run() {
 void Gateway::stop_on_signals() { impl_->stop_on_signals(); }
 
 Task<Response> Gateway::handle(Request request) const {
-  return server::handle_in_process(impl_->share_routes(), std::move(request));
+  return server::handle_in_process(impl_->shared(), std::move(request));
 }
 
 GatewayStats Gateway::stats() const { return impl_->stats(); }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http1_exchange.hpp"
 
-#include <fmt/format.h>
-
 #include <utility>
 
 #include "gatewaykit/http/target.hpp"
@@ -48,7 +46,7 @@ Task<Http1Exchange::End> Http1Exchange::run(TimePoint head_deadline) {
     try {
       response = co_await Next(chain)(*context_).under(context_->scope());
     } catch (const std::exception& bug) {
-      response = answer_bug(bug);
+      response = connection_.worker().shared().answer_bug(bug, *context_);
     }
     status_ = response.status;
     if (response.error() != nullptr) failure_ = *response.error();
@@ -152,13 +150,6 @@ const Chain& Http1Exchange::refuse(Response refusal) {
   return connection_.worker().shared().routes->refusal_chain();
 }
 
-Response Http1Exchange::answer_bug(const std::exception& bug) const {
-  connection_.worker().shared().options.log(
-      LogLevel::error, fmt::format("a handler threw: {} ({} {})", bug.what(),
-                                   context_->request().method.name(), context_->route()));
-  return Response::problem(Status::internal_server_error, "The gateway failed.");
-}
-
 bool Http1Exchange::allows_content(const Response& response) const noexcept {
   return context_->request().method != Method::head && response.status != Status::no_content &&
          response.status != Status::not_modified && !is_interim(response.status);
@@ -248,7 +239,9 @@ Task<void> Http1Exchange::settle(bool is_cut) {
 }
 
 Http1Exchange::End Http1Exchange::finish(bool is_cut) {
-  if (is_gone_) {
+  const bool is_tunnel = status_ == Status::switching_protocols;
+  // A tunnel has no other end than that somebody leaves it.
+  if (is_gone_ && !is_tunnel) {
     status_ = Status::client_closed_request;
     if (!failure_) failure_ = Error(Errc::cancelled, Origin::client, "the client went away");
   }
@@ -256,7 +249,7 @@ Http1Exchange::End Http1Exchange::finish(bool is_cut) {
   context_->complete({status_, failure_ ? &*failure_ : nullptr, bytes_in_ + body_.received(),
                       bytes_out_, connection_.worker().loop().now() - started_});
   if (is_cut || is_gone_) return End::abort;
-  if (status_ == Status::switching_protocols) return End::close;
+  if (is_tunnel) return End::close;
   const bool is_clean = keeps_alive_ && !is_refused_ && !body_.failure() && body_.has_ended();
   return is_clean ? End::keep : End::linger;
 }

@@ -46,7 +46,6 @@ class Http1Exchange final : public ExchangeHost {
   const Chain& refuse(Response refusal);
   Response refusal_of(HeadState state) const;
 
-  Response answer_bug(const std::exception& bug) const;
   void begin_sending(Response& response);
   void write_head(codec::ByteWriter& writer, const Response& response);
   Task<Result<>> send(Response& response);

@@ -10,26 +10,42 @@ namespace {
 
 constexpr std::size_t kMostContent = 16 << 20;
 
+/// Content that is too large is no fault of the one who asked for it.
+Error as_upstream_fault(Error error) {
+  if (error.code != Errc::body_too_large) return error;
+  return Error(Errc::bad_message, Origin::upstream, "the content is above 16 MiB");
+}
+
 }  // namespace
 
-Task<Response> handle_in_process(std::shared_ptr<const RouteSet> routes, Request request) {
+Task<Response> handle_in_process(std::shared_ptr<const GatewayShared> shared, Request request) {
   const Env env = co_await current_env();
   const TimePoint started = env.executor->now();
   const Peer peer;
   Context context(env, std::move(request), peer, peer, false, nullptr);
-  const Next next(routes->match(context));
-  Response response = co_await next(context).under(context.scope());
-  Result<std::string> content = co_await response.body.collect(kMostContent);
-  if (!content) response = Response::failure(std::move(content.error()));
+  const Next next(shared->routes->match(context));
+  Response response;
+  std::string content;
+  try {
+    response = co_await next(context).under(context.scope());
+    Result<std::string> read = co_await response.body.collect(kMostContent);
+    if (read) {
+      content = std::move(*read);
+    } else {
+      response = Response::failure(as_upstream_fault(std::move(read.error())));
+    }
+  } catch (const std::exception& bug) {
+    response = shared->answer_bug(bug, context);
+  }
   if (response.wants_rendering()) {
     content = render_problem(response.status, response.problem_detail(), {});
     response.headers.set("content-type", "application/problem+json");
   }
-  if (content) response.body = Body(Chunk::copy_of(*content));
+  response.body = Body(Chunk::copy_of(content));
   context.scope().cancel();
   co_await context.scope().join();
-  const std::uint64_t size = response.body.size().value_or(0);
-  context.complete({response.status, response.error(), 0, size, env.executor->now() - started});
+  context.complete(
+      {response.status, response.error(), 0, content.size(), env.executor->now() - started});
   co_return response;
 }
 

@@ -7,11 +7,12 @@
 #include "gatewaykit/core/task.hpp"
 #include "gatewaykit/http/request.hpp"
 #include "gatewaykit/http/response.hpp"
-#include "routing/route_set.hpp"
+#include "server/shared.hpp"
 
 namespace gatewaykit::server {
 
-/// Runs `request` through `routes`. The content is read before it returns, 16 MiB at most.
-Task<Response> handle_in_process(std::shared_ptr<const RouteSet> routes, Request request);
+/// Runs `request` through the routes. The content is read before it returns, 16 MiB at most. An
+/// exception of a handler is a 500, as it is over a connection.
+Task<Response> handle_in_process(std::shared_ptr<const GatewayShared> shared, Request request);
 
 }  // namespace gatewaykit::server

@@ -62,10 +62,13 @@ std::uint16_t bound_port(int fd) {
 Listener::Listener(Worker& worker, net::Fd fd, std::shared_ptr<const ListenConfig> config)
     : worker_(worker), fd_(std::move(fd)), config_(std::move(config)), retry_(*this) {}
 
-int Listener::open() noexcept {
-  if (::listen(fd_.get(), SOMAXCONN) != 0) return errno;
-  return worker_.loop().poller().add_listener(fd_.get(), *this);
+void Listener::listen() {
+  if (::listen(fd_.get(), SOMAXCONN) == 0) return;
+  const int error = errno;
+  refuse(fmt::format("port {}", bound_port(fd_.get())), std::strerror(error));
 }
+
+int Listener::open() noexcept { return worker_.loop().poller().add_listener(fd_.get(), *this); }
 
 void Listener::close() {
   while (accept_one()) {

@@ -28,6 +28,9 @@ class Listener final : private net::Pollable {
  public:
   Listener(Worker& worker, net::Fd fd, std::shared_ptr<const ListenConfig> config);
 
+  /// From now on the system takes connections for us. Any thread, before `open`; throws
+  /// ConfigError.
+  void listen();
   /// Begins to accept; 0, or errno.
   int open() noexcept;
   /// Takes what has connected already, then closes.

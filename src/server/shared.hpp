@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 
 #include "gatewaykit/server/gateway.hpp"
@@ -16,6 +17,9 @@ namespace gatewaykit::server {
 struct GatewayShared {
   GatewayShared(std::shared_ptr<const RouteSet> compiled, GatewayOptions gateway_options)
       : routes(std::move(compiled)), options(std::move(gateway_options)) {}
+
+  /// What a client gets where a handler threw; the log gets the rest.
+  Response answer_bug(const std::exception& bug, const Context& context) const;
 
   const std::shared_ptr<const RouteSet> routes;
   const GatewayOptions options;

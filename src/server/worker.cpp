@@ -61,6 +61,10 @@ void Worker::watch_signals(Function<void()> on_signal) {
   }
 }
 
+void Worker::listen() {
+  for (const std::unique_ptr<Listener>& listener : listeners_) listener->listen();
+}
+
 void Worker::start() {
   thread_ = std::thread([this] { run(); });
 }
@@ -87,7 +91,7 @@ void Worker::run() {
   trim_timer_.set(loop_.timers(), loop_.now() + kTrimInterval);
   for (const std::unique_ptr<Listener>& listener : listeners_) {
     if (const int error = listener->open(); error != 0) {
-      shared_.options.log(LogLevel::error, fmt::format("listen: {}", std::strerror(error)));
+      shared_.options.log(LogLevel::error, fmt::format("accept: {}", std::strerror(error)));
     }
   }
   loop_.run();
