@@ -190,8 +190,11 @@ HAPROXY = Contestant("haproxy", "peers", "haproxy",
                      _haproxy_config, announces=False)
 NGHTTPX = Contestant("nghttpx", "peers", "nghttpx", _nghttpx_arguments, announces=False)
 GATEWAY = _ours("gateway", "gateway", "gateway", "--workers", "1")
-GATEWAY_LOGGED = _ours("gateway-logged", "gateway", "bench_gateway", "--request-id",
-                       "--access-log", "{folder}/access.log", access_log=True)
+_LOGGED = ("--request-id", "--access-log", "{folder}/access.log")
+GATEWAY_LOGGED = _ours("gateway-logged", "gateway", "bench_gateway", *_LOGGED, access_log=True)
+GATEWAY_COUNTED = _ours("gateway-counted", "gateway", "bench_gateway", "--count-allocations")
+GATEWAY_LOGGED_COUNTED = _ours("gateway-logged-counted", "gateway", "bench_gateway",
+                               "--count-allocations", *_LOGGED, access_log=True)
 
 
 def describe(contestants):

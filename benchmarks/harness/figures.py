@@ -7,7 +7,8 @@ A contestant that had a problem in any run gets no figure at all, only its probl
 
 from statistics import median, quantiles
 
-COST = {"requests": "cpu_us", "transfer": "cpu_ms", "idle": "bytes_per_connection"}
+COST = {"requests": "cpu_us", "allocations": "allocations", "transfer": "cpu_ms",
+        "idle": "bytes_per_connection"}
 FLOOR = "floor-epoll"
 REFERENCES = (FLOOR, "nginx", "haproxy", "nginx-unbuffered")
 

@@ -22,6 +22,12 @@ def origin_stats(address):
         return json.load(answer)
 
 
+def allocations(address):
+    """How often a bench_gateway has called malloc so far."""
+    with urllib.request.urlopen(f"http://{address}/allocations", timeout=10) as answer:
+        return int(answer.read())
+
+
 def _run(lab, argv):
     return subprocess.run(argv, capture_output=True, text=True, check=False,
                           preexec_fn=lambda: os.sched_setaffinity(0, lab.load_cpus))

@@ -22,6 +22,8 @@ _COLUMNS = {
                  ("× unbuffered", "× nginx-unbuffered", "{:.2f}"),
                  ("MiB/s", "mib_per_second", "{:.0f}"), ("growth MiB", "growth_mib", "{:.1f}"),
                  ("RSS MiB", "rss_mib", "{:.1f}"), ("busy", "busy", "{:.0%}")),
+    "allocations": (("mallocs/request", "allocations", "{:.3f}"),
+                    ("requests", "requests", "{:.0f}")),
     "idle": (("bytes/connection", "bytes_per_connection", "{:.0f}"),
              ("before MiB", "before_mib", "{:.1f}"), ("RSS MiB", "rss_mib", "{:.1f}"),
              ("held", "held", "{:.0f}")),

@@ -36,7 +36,7 @@ QUICK = Settings(rounds=1, seconds=1, connections=16, idle_connections=200,
 @dataclass(frozen=True)
 class Scenario:
     name: str
-    kind: str  # requests, transfer or idle: decides the columns of its table
+    kind: str  # requests, allocations, transfer or idle: decides the columns of its table
     title: str
     contestants: tuple
     run: Callable  # (lab, settings, contestants) -> {name: [run, ...]}
@@ -101,6 +101,19 @@ def _requests(lab, settings, contestants, close=False):
 
 def _churn(lab, settings, contestants):
     return _requests(lab, settings, contestants, close=True)
+
+
+def _allocations_run(lab, settings, proxy):
+    before = load.allocations(proxy.address)
+    run = load.wrk(lab, proxy.address, settings.connections, settings.seconds)
+    if run["requests"]:
+        run["allocations"] = (load.allocations(proxy.address) - before) / run["requests"]
+    return run
+
+
+def _allocations(lab, settings, contestants):
+    return _paired_rounds(lab, settings, contestants,
+                          lambda proxy: _allocations_run(lab, settings, proxy))
 
 
 def _transfer_run(lab, settings, proxy, upload):
@@ -173,6 +186,9 @@ ALL = (
     Scenario("access_log", "requests", "request id and JSON access log to a file",
              (who.FLOOR, who.NGINX, who.NGINX_LOGGED, who.GATEWAY, who.GATEWAY_LOGGED),
              _requests, quick=("nginx-logged", "gateway-logged")),
+    Scenario("allocations", "allocations", "calls of malloc and its kin once pools are warm",
+             (who.GATEWAY_COUNTED, who.GATEWAY_LOGGED_COUNTED), _allocations, most_rounds=3,
+             quick=("gateway-counted",)),
     Scenario("churn", "requests", "a new client connection for each request",
              (who.FLOOR, who.FLOOR_UV, *_PEERS, who.GATEWAY), _churn, most_rounds=5),
     Scenario("idle", "idle", "memory of idle keep-alive connections",

@@ -2,7 +2,8 @@
 //
 // A host program with one worker, as an author of middlewares would write it: a plain proxy with a
 // chosen number of trivial layers, a request id and a JSON access log around it. What each of them
-// costs is the difference from the `gateway` executable, which has none.
+// costs is the difference from the `gateway` executable, which has none. It counts its allocations:
+// GET /allocations tells, where it is asked to.
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "gatewaykit/routing/router.hpp"
 #include "gatewaykit/server/gateway.hpp"
 #include "gatewaykit/upstream/upstream_pool.hpp"
+#include "micro/measure.hpp"
 #include "support.hpp"
 
 namespace gatewaykit::bench {
@@ -29,12 +31,17 @@ class TrivialLayer final : public Middleware {
   }
 };
 
+Task<Response> tell_allocations(Context&) {
+  co_return Response::text(Status::ok, std::to_string(allocations()));
+}
+
 struct Wanted {
   std::string listen = "127.0.0.1:0";
   std::string to;
   std::uint64_t layers = 0;
   bool request_id = false;
   std::string access_log;
+  bool count_allocations = false;
 };
 
 int serve(const Wanted& wanted) {
@@ -42,6 +49,7 @@ int serve(const Wanted& wanted) {
   if (wanted.request_id) router.use(request_id());
   if (!wanted.access_log.empty()) router.use(access_log({.file = wanted.access_log}));
   for (std::uint64_t i = 0; i < wanted.layers; ++i) router.use(TrivialLayer{});
+  if (wanted.count_allocations) router.get("/allocations", &tell_allocations);
   router.any("/*", proxy(UpstreamPool({.name = "origin", .targets = {wanted.to}})));
 
   Gateway gateway(std::move(router), {.workers = 1});
@@ -65,6 +73,7 @@ int main(int argc, char** argv) {
                {"--to", &wanted.to, "URL of the origin"},
                {"--layers", &wanted.layers, "how many trivial middlewares"},
                {"--request-id", &wanted.request_id, "with a request id"},
-               {"--access-log", &wanted.access_log, "with a JSON access log to this file"}});
+               {"--access-log", &wanted.access_log, "with a JSON access log to this file"},
+               {"--count-allocations", &wanted.count_allocations, "serve /allocations"}});
   return serve(wanted);
 }
