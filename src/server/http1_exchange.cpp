@@ -102,8 +102,7 @@ const Chain& Http1Exchange::open() {
   Result<NormalisedTarget> target = normalise_target(head_.target, EncodedSlash::reject);
   if (!target) return refuse(Response::problem(Status::bad_request, target.error().detail));
   keeps_alive_ = head_.keep_alive;
-  const TimePoint now = connection_.worker().loop().now();
-  body_.begin(head_.framing, head_.expects_continue, !head_.upgrade.empty(), now);
+  body_.begin(head_.framing, head_.expects_continue, !head_.upgrade.empty());
 
   Request request = take_request(*target);
   const Peer* client = &connection_.peer();

@@ -15,13 +15,13 @@ constexpr Duration kRateGrace = std::chrono::seconds(20);
 
 Error client_gone() { return Error(Errc::cancelled, Origin::client, "closed within its request"); }
 
+Error too_late(const char* why) { return Error(Errc::client_body_timeout, Origin::client, why); }
+
 }  // namespace
 
-void RequestBody::begin(codec::BodyFraming framing, bool expects_continue, bool asks_upgrade,
-                        TimePoint now) {
+void RequestBody::begin(codec::BodyFraming framing, bool expects_continue, bool asks_upgrade) {
   framing_ = framing;
   if (framing.has_content()) decoder_.emplace(framing);
-  begun_ = now;
   expects_continue_ = answers_continue_ = expects_continue;
   is_tunnel_ = asks_upgrade;
   has_ended_ = !asks_upgrade && !framing.has_content();
@@ -32,7 +32,7 @@ void RequestBody::begin(codec::BodyFraming framing, bool expects_continue, bool 
 }
 
 bool RequestBody::ready(Chunk& chunk) {
-  if (failure_ || (answers_continue_ && input_.empty())) return false;
+  if (failure_) return false;
   if (is_tunnel_ && !is_tunnel_open_) return false;
   return advance(chunk) && !failure_;
 }
@@ -44,21 +44,22 @@ Task<Result<Chunk>> RequestBody::read() {
     const Wake wake = co_await tunnel_opened_.wait();
     if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
   }
-  if (answers_continue_ && input_.empty() && !failure_) {
-    answers_continue_ = false;
-    Result<> sent = co_await send_continue();
-    if (!sent) fail(std::move(sent.error()));
-  }
   for (;;) {
     const bool has_step = failure_ || advance(chunk);
+    if (!failure_ && is_too_slow()) fail(too_late("the content comes too slowly"));
     if (failure_) co_return *failure_;
     if (has_step) co_return chunk;
-    const TimePoint deadline = is_tunnel_ ? kNever : env.executor->now() + limits_.body_idle;
-    const Wake wake = co_await stream_.readable().wait(deadline);
-    if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
-    if (wake == Wake::timeout || is_too_slow(env.executor->now())) {
-      fail(Error(Errc::client_body_timeout, Origin::client, "the content stopped coming"));
+    if (take_expectation()) {
+      Result<> sent = co_await send_continue();
+      if (!sent) fail(std::move(sent.error()));
+      continue;
     }
+    const TimePoint begun = env.executor->now();
+    const TimePoint deadline = is_tunnel_ ? kNever : begun + limits_.body_idle;
+    const Wake wake = co_await stream_.readable().wait(deadline);
+    waited_ += env.executor->now() - begun;
+    if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
+    if (wake == Wake::timeout) fail(too_late("the content stopped coming"));
   }
 }
 
@@ -124,9 +125,9 @@ void RequestBody::count(std::size_t bytes) {
   }
 }
 
-bool RequestBody::is_too_slow(TimePoint now) const noexcept {
-  if (is_tunnel_ || !limits_.body_rate || now - begun_ < kRateGrace) return false;
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - begun_).count();
+bool RequestBody::is_too_slow() const noexcept {
+  if (is_tunnel_ || has_ended_ || !limits_.body_rate || waited_ < kRateGrace) return false;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(waited_).count();
   return received_ < *limits_.body_rate * static_cast<std::uint64_t>(seconds);
 }
 
@@ -148,7 +149,7 @@ const Headers* RequestBody::trailers() const {
   return &decoder_->trailers();
 }
 
-bool RequestBody::forward_expectation() {
+bool RequestBody::take_expectation() noexcept {
   if (!answers_continue_ || received_ > 0) return false;
   answers_continue_ = false;
   return true;

@@ -20,13 +20,13 @@ class RequestBody final : public BodySource {
       : stream_(stream), input_(input), limits_(limits) {}
 
   /// What the head said. `asks_upgrade`: yields nothing before open_tunnel().
-  void begin(codec::BodyFraming framing, bool expects_continue, bool asks_upgrade, TimePoint now);
+  void begin(codec::BodyFraming framing, bool expects_continue, bool asks_upgrade);
 
   Task<Result<Chunk>> read() override;
   bool ready(Chunk& chunk) override;
   std::optional<std::uint64_t> size() const override;
   const Headers* trailers() const override;
-  bool forward_expectation() override;
+  bool forward_expectation() override { return take_expectation(); }
   void release() noexcept override {}  // A member of the exchange.
 
   /// The 101 was sent: what comes from now on is the tunnel's.
@@ -34,7 +34,9 @@ class RequestBody final : public BodySource {
   /// The exchange ends without a tunnel: a reader that waits for one is told so.
   bool has_ended() const noexcept { return has_ended_; }
   /// The client waits for a 100 that was not sent: it may or may not send the content.
-  bool is_continue_pending() const noexcept { return expects_continue_ && received_ == 0; }
+  bool is_continue_pending() const noexcept {
+    return expects_continue_ && received_ == 0 && !has_ended_;
+  }
   /// A fault of the client, after which the connection cannot go on.
   const std::optional<Error>& failure() const noexcept { return failure_; }
   std::uint64_t received() const noexcept { return received_; }
@@ -49,7 +51,9 @@ class RequestBody final : public BodySource {
   bool take_raw(Chunk& chunk);
   void count(std::size_t bytes);
   void fail(Error error) { failure_ = std::move(error); }
-  bool is_too_slow(TimePoint now) const noexcept;
+  bool is_too_slow() const noexcept;
+  /// True once, where the client waits for a 100 and has sent nothing: the caller cares for it.
+  bool take_expectation() noexcept;
   Task<Result<>> send_continue();
 
   net::Stream& stream_;
@@ -59,7 +63,7 @@ class RequestBody final : public BodySource {
   std::optional<codec::BodyDecoder> decoder_;  // None where there is no content.
   std::optional<Error> failure_;
   std::uint64_t received_ = 0;
-  TimePoint begun_{};
+  Duration waited_{};  // For the client alone: time in which nobody reads is not its fault.
   Event tunnel_opened_;
   bool expects_continue_ = false;
   bool answers_continue_ = false;
