@@ -12,9 +12,11 @@ namespace {
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
-bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) noexcept {
-  return text.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), text.begin(),
-                                                    [](char a, char b) { return a == lower(b); });
+/// `prefix` is in lower case. Underscores are read as hyphens, as CGI does.
+bool starts_with(std::string_view name, std::string_view prefix) noexcept {
+  const auto is_same = [](char a, char b) { return a == (b == '_' ? '-' : lower(b)); };
+  return name.size() >= prefix.size() &&
+         std::equal(prefix.begin(), prefix.end(), name.begin(), is_same);
 }
 
 bool is_known_with_hyphens(std::string_view name) noexcept {
@@ -42,13 +44,11 @@ bool is_untrusted(const FieldLine& line) noexcept {
     default:
       return false;
   }
-  if (lower(line.name.front()) == 'x' && (starts_with_ignoring_case(line.name, "x-gk-") ||
-                                          starts_with_ignoring_case(line.name, "x-forwarded-"))) {
+  if (lower(line.name.front()) == 'x' &&
+      (starts_with(line.name, "x-gk-") || starts_with(line.name, "x-forwarded-"))) {
     return true;
   }
-  return line.name.find('_') != std::string_view::npos &&
-         (is_known_with_hyphens(line.name) || starts_with_ignoring_case(line.name, "x_gk_") ||
-          starts_with_ignoring_case(line.name, "x_forwarded_"));
+  return line.name.find('_') != std::string_view::npos && is_known_with_hyphens(line.name);
 }
 
 std::string_view trim(std::string_view text) noexcept {
@@ -66,20 +66,42 @@ std::optional<IpAddress> parse_node(std::string_view node) noexcept {
   if (!node.empty() && node.front() == '[') {
     const std::size_t end = node.find(']');
     if (end == std::string_view::npos) return std::nullopt;
+    if (end + 1 < node.size() && node[end + 1] != ':') return std::nullopt;
     return IpAddress::parse(node.substr(1, end - 1));
   }
   if (std::count(node.begin(), node.end(), ':') == 1) node = node.substr(0, node.find(':'));
   return IpAddress::parse(node);
 }
 
+/// Whether the byte at `at` stands behind a backslash that is not itself escaped.
+bool is_escaped(std::string_view text, std::size_t at) noexcept {
+  std::size_t first = at;
+  while (first > 0 && text[first - 1] == '\\') --first;
+  return (at - first) % 2 == 1;
+}
+
+/// Takes the last part off `list`, with the separator before it. A separator in quotes is none: a
+/// proxy quotes what a client chose (`host="a,b;c"`). Read from the right, where the proxy next to
+/// us wrote: how that is understood must not depend on what a client wrote before it. Empty where
+/// quotes do not match.
+std::string_view take_last(std::string_view& list, char separator) noexcept {
+  bool is_quoted = false;
+  std::size_t begin = list.size();
+  while (begin > 0 && (is_quoted || list[begin - 1] != separator)) {
+    --begin;
+    if (list[begin] == '"' && !(is_quoted && is_escaped(list, begin))) is_quoted = !is_quoted;
+  }
+  const std::string_view part = list.substr(begin);
+  list = list.substr(0, begin > 0 ? begin - 1 : 0);
+  return is_quoted ? std::string_view() : part;
+}
+
 /// The value of the `for` parameter of one element of Forwarded; the element of the other field.
 std::string_view node_of(std::string_view element, bool is_forwarded) noexcept {
   if (!is_forwarded) return element;
   while (!element.empty()) {
-    const std::size_t end = std::min(element.find(';'), element.size());
-    const std::string_view pair = trim(element.substr(0, end));
-    if (starts_with_ignoring_case(pair, "for=")) return pair.substr(4);
-    element.remove_prefix(std::min(end + 1, element.size()));
+    const std::string_view pair = trim(take_last(element, ';'));
+    if (starts_with(pair, "for=")) return pair.substr(4);
   }
   return {};
 }
@@ -96,16 +118,14 @@ std::optional<IpAddress> resolve_client(const Headers& headers, const ListenConf
     if (headers[line].field != field) continue;
     std::string_view rest = headers[line].value;
     while (!rest.empty()) {
-      const std::size_t comma = rest.rfind(',');
-      const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
-      const std::optional<IpAddress> node = parse_node(node_of(rest.substr(begin), is_forwarded));
+      const std::string_view element = take_last(rest, ',');
+      const std::optional<IpAddress> node = parse_node(node_of(element, is_forwarded));
       if (!node) return client;  // Beyond a name that says nothing, nothing can be believed.
       client = node;
       const bool is_proxy =
           std::any_of(config.trusted_proxies.begin(), config.trusted_proxies.end(),
                       [&node](const Cidr& block) { return block.contains(*node); });
       if (!is_proxy) return client;
-      rest = rest.substr(0, comma == std::string_view::npos ? 0 : comma);
     }
   }
   return client;
