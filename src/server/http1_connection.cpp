@@ -9,10 +9,7 @@
 namespace gatewaykit::server {
 
 Http1Connection::GraceTimer::GraceTimer(Http1Connection& owner) noexcept
-    : Timer([](Timer& timer) noexcept {
-        Http1Connection& self = static_cast<GraceTimer&>(timer).connection;
-        if (self.exchange_ != nullptr) self.exchange_->client_gone();
-      }),
+    : Timer([](Timer& timer) noexcept { static_cast<GraceTimer&>(timer).connection.end_grace(); }),
       connection(owner) {}
 
 Http1Connection::Http1Connection(Worker& worker, net::StreamPtr stream, Peer peer,
@@ -48,6 +45,7 @@ Task<void> Http1Connection::run() {
 Task<bool> Http1Connection::serve_one(TimePoint deadline) {
   Http1Exchange exchange(*this);
   exchange_ = &exchange;
+  if (is_half_closed_) begin_grace();  // Its end came together with the request.
   const Http1Exchange::End end = co_await exchange.run(deadline);
   exchange_ = nullptr;
   grace_.clear();
@@ -78,8 +76,24 @@ void Http1Connection::drain() noexcept {
 }
 
 void Http1Connection::on_half_close() noexcept {
-  if (exchange_ == nullptr || !exchange_->is_running()) return;
+  is_half_closed_ = true;
+  if (exchange_ != nullptr) begin_grace();
+}
+
+void Http1Connection::begin_grace() noexcept {
+  sent_before_grace_ = exchange_->bytes_sent();
   grace_.set(worker_.loop().timers(), worker_.loop().now() + config_->limits.half_close);
+}
+
+/// A client that is gone would have answered what was sent meanwhile with a reset. A tunnel has a
+/// half-close of its own, which the target was told of.
+void Http1Connection::end_grace() noexcept {
+  if (exchange_ == nullptr || exchange_->is_tunnel()) return;
+  if (exchange_->bytes_sent() != sent_before_grace_) {
+    begin_grace();
+  } else {
+    exchange_->client_gone();
+  }
 }
 
 void Http1Connection::on_disconnect() noexcept {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "gatewaykit/core/pool.hpp"
@@ -48,6 +49,9 @@ class Http1Connection final : public Connection, private net::StreamObserver {
 
   void on_half_close() noexcept override;
   void on_disconnect() noexcept override;
+  /// The client has shut its sending side: it has so much time, and more while it is sent some.
+  void begin_grace() noexcept;
+  void end_grace() noexcept;
 
   struct GraceTimer : Timer {
     explicit GraceTimer(Http1Connection& owner) noexcept;
@@ -61,6 +65,8 @@ class Http1Connection final : public Connection, private net::StreamObserver {
   ReceiveBuffer input_;
   Http1Exchange* exchange_ = nullptr;
   GraceTimer grace_;
+  std::uint64_t sent_before_grace_ = 0;
+  bool is_half_closed_ = false;
   bool is_trusted_;
 };
 

@@ -244,9 +244,8 @@ Http1Exchange::End Http1Exchange::finish(bool is_cut) {
     status_ = Status::client_closed_request;
     if (!failure_) failure_ = Error(Errc::cancelled, Origin::client, "the client went away");
   }
-  if (sender_) bytes_out_ += sender_->bytes();
   context_->complete({status_, failure_ ? &*failure_ : nullptr, bytes_in_ + body_.received(),
-                      bytes_out_, connection_.worker().loop().now() - started_});
+                      bytes_sent(), connection_.worker().loop().now() - started_});
   if (is_cut || is_gone_) return End::abort;
   if (is_tunnel) return End::close;
   const bool is_clean = keeps_alive_ && !is_refused_ && !body_.failure() && body_.has_ended();

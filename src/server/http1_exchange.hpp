@@ -32,8 +32,13 @@ class Http1Exchange final : public ExchangeHost {
 
   /// The client is gone, or has been silent for too long.
   void client_gone() noexcept;
-  bool is_running() const noexcept { return context_.has_value(); }
-  std::uint64_t bytes_sent() const noexcept { return bytes_out_; }
+  /// A 101 was sent: the bytes are no longer HTTP's.
+  bool is_tunnel() const noexcept {
+    return is_head_sent_ && status_ == Status::switching_protocols;
+  }
+  std::uint64_t bytes_sent() const noexcept {
+    return bytes_out_ + (sender_ ? sender_->bytes() : 0);
+  }
 
   Task<Result<>> send_interim(Status status, Headers headers) override;
 
@@ -70,7 +75,7 @@ class Http1Exchange final : public ExchangeHost {
   Status status_ = Status::ok;
   TimePoint started_{};
   std::uint64_t bytes_in_ = 0;
-  std::uint64_t bytes_out_ = 0;
+  std::uint64_t bytes_out_ = 0;  // Apart from what sender_ counts.
   bool is_http_1_0_ = false;
   bool is_head_sent_ = false;
   bool is_refused_ = false;

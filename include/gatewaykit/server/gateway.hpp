@@ -40,8 +40,8 @@ struct ListenLimits {
   Duration idle = std::chrono::seconds(60);
   /// How long a client that takes nothing in may hold up a response.
   Duration send_idle = std::chrono::seconds(60);
-  /// How long a client that has shut its sending side is still waited for: it may want the answer
-  /// (half-close) or may be gone, which looks the same.
+  /// How long a client that has shut its sending side and is sent nothing is still waited for: it
+  /// may want the answer (half-close) or may be gone, which looks the same.
   Duration half_close = std::chrono::seconds(5);
 };
 
