@@ -84,11 +84,21 @@ void Listener::resume() noexcept {
   worker_.loop().poller().add_listener(fd_.get(), *this);
 }
 
+/// A connection of another worker may have closed, which does not resume us.
+void Listener::retry() noexcept {
+  if (is_paused_ && is_full()) {
+    retry_.set(worker_.loop().timers(), worker_.loop().now() + kRetry);
+  } else {
+    resume();
+  }
+}
+
 void Listener::pause() noexcept {
   if (is_paused_) return;
   is_paused_ = true;
   worker_.loop().poller().remove(fd_.get());
   worker_.shared().listener_pauses.fetch_add(1, std::memory_order_relaxed);
+  retry_.set(worker_.loop().timers(), worker_.loop().now() + kRetry);
 }
 
 void Listener::on_events(std::uint32_t /*events*/) noexcept {
@@ -96,12 +106,15 @@ void Listener::on_events(std::uint32_t /*events*/) noexcept {
   }
 }
 
+bool Listener::is_full() const noexcept {
+  const GatewayShared& shared = worker_.shared();
+  return shared.connections_open.load(std::memory_order_relaxed) >= shared.max_connections;
+}
+
 bool Listener::accept_one() {
-  GatewayShared& shared = worker_.shared();
   if (!fd_.valid() || is_paused_) return false;
-  if (shared.connections_open.load(std::memory_order_relaxed) >= shared.max_connections) {
+  if (is_full()) {
     pause();
-    retry_.set(worker_.loop().timers(), worker_.loop().now() + kRetry);
     return false;
   }
   net::SocketAddress peer;
@@ -109,7 +122,6 @@ bool Listener::accept_one() {
   if (!fd.valid()) {
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       pause();
-      retry_.set(worker_.loop().timers(), worker_.loop().now() + kRetry);
     }
     return errno == ECONNABORTED || errno == EINTR;
   }

@@ -41,11 +41,13 @@ class Listener final : private net::Pollable {
  private:
   void on_events(std::uint32_t events) noexcept override;
   bool accept_one();
+  bool is_full() const noexcept;
   void pause() noexcept;
+  void retry() noexcept;
 
   struct RetryTimer : Timer {
     explicit RetryTimer(Listener& owner) noexcept
-        : Timer([](Timer& timer) noexcept { static_cast<RetryTimer&>(timer).listener.resume(); }),
+        : Timer([](Timer& timer) noexcept { static_cast<RetryTimer&>(timer).listener.retry(); }),
           listener(owner) {}
     Listener& listener;
   };
