@@ -77,8 +77,8 @@ class Gateway::Impl {
   void start() {
     const std::lock_guard lock(mutex_);
     if (is_running_) return;
-    // Here, so that clients may connect as soon as this returns.
-    for (const std::unique_ptr<server::Worker>& worker : workers_) worker->listen();
+    // Before any thread runs: who is told that it has started can connect.
+    for (const std::unique_ptr<server::Worker>& worker : workers_) worker->open_listeners();
     is_running_ = true;
     if (stops_on_signals_) {
       workers_.front()->watch_signals([this] { stop(); });

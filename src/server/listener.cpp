@@ -62,9 +62,10 @@ std::uint16_t bound_port(int fd) {
 Listener::Listener(Worker& worker, net::Fd fd, std::shared_ptr<const ListenConfig> config)
     : worker_(worker), fd_(std::move(fd)), config_(std::move(config)), retry_(*this) {}
 
-void Listener::listen() {
-  if (::listen(fd_.get(), SOMAXCONN) == 0) return;
-  const int error = errno;
+void Listener::open() {
+  int error = ::listen(fd_.get(), SOMAXCONN) == 0 ? 0 : errno;
+  if (error == 0) error = worker_.loop().poller().add_listener(fd_.get(), *this);
+  if (error == 0) return;
   refuse(fmt::format("port {}", bound_port(fd_.get())), std::strerror(error));
 }
 

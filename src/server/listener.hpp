@@ -28,11 +28,8 @@ class Listener final : private net::Pollable {
  public:
   Listener(Worker& worker, net::Fd fd, std::shared_ptr<const ListenConfig> config);
 
-  /// From now on the system takes connections for us. Any thread, before `open`; throws
-  /// ConfigError.
-  void listen();
-  /// Begins to accept; 0, or errno.
-  int open() noexcept;
+  /// Listens: clients can connect when it returns. Throws ConfigError.
+  void open();
   /// Takes what has connected already, then closes.
   void close();
   /// Room again: accepts if it had paused.

@@ -5,7 +5,6 @@
 #include <pthread.h>
 
 #include <csignal>
-#include <cstring>
 
 #include "codec/http1_writer.hpp"
 #include "gatewaykit/core/async.hpp"
@@ -61,8 +60,8 @@ void Worker::watch_signals(Function<void()> on_signal) {
   }
 }
 
-void Worker::listen() {
-  for (const std::unique_ptr<Listener>& listener : listeners_) listener->listen();
+void Worker::open_listeners() {
+  for (const std::unique_ptr<Listener>& listener : listeners_) listener->open();
 }
 
 void Worker::start() {
@@ -89,11 +88,6 @@ void Worker::run() {
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
   trim_timer_.set(loop_.timers(), loop_.now() + kTrimInterval);
-  for (const std::unique_ptr<Listener>& listener : listeners_) {
-    if (const int error = listener->open(); error != 0) {
-      shared_.options.log(LogLevel::error, fmt::format("accept: {}", std::strerror(error)));
-    }
-  }
   loop_.run();
   listeners_.clear();
   loop_.locals().clear(loop_);

@@ -31,8 +31,8 @@ class Worker {
   void add_listener(net::Fd fd, std::shared_ptr<const ListenConfig> config);
   /// SIGTERM and SIGINT call `on_signal` on this worker's thread.
   void watch_signals(Function<void()> on_signal);
-  /// Before `start`. The system takes connections from now on; throws ConfigError.
-  void listen();
+  /// Listens; throws ConfigError where another has taken an address since it was bound.
+  void open_listeners();
   void start();
   /// Any thread. The second call ends the drain at once.
   void stop();

@@ -84,9 +84,9 @@ class GATEWAYKIT_EXPORT Gateway {
   /// accepted before `start`. Throws ConfigError where the address is malformed, in use or refused.
   std::uint16_t listen(std::string_view address, ListenOptions options = {});
 
-  /// Serves on threads of its own and returns; clients may connect from now on. May be called again
+  /// Serves on threads of its own and returns: clients can connect from now on. May be called again
   /// after the gateway has stopped, if `listen` is called again as well. Throws ConfigError where
-  /// another process has begun to listen on an address meanwhile.
+  /// another has taken an address since it was bound.
   void start();
   /// Stops accepting, lets running exchanges end within drain_timeout, then ends the workers.
   /// Returns at once; `wait` tells when it is done. Safe inside a handler.
