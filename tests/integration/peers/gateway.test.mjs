@@ -2,51 +2,34 @@
 // The gateway executable between real peers: Node's fetch, curl and a WebSocket client before it,
 // Node's HTTP server behind it.
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
-import http from "node:http";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { WebSocket, WebSocketServer } from "ws";
+import { startGateway, startOrigin } from "./processes.mjs";
 
 const run = promisify(execFile);
-const gatewayBinary = `${process.env.GATEWAYKIT_BIN_DIR}/gateway`;
-let origin, sockets, gateway, address;
 
-before(async () => {
-  origin = http.createServer((request, response) => {
-    if (request.url === "/large") {
-      response.end(Buffer.alloc(5_000_000, "x"));
-      return;
-    }
-    let size = 0;
-    request.on("data", (piece) => (size += piece.length));
-    request.on("end", () => {
-      response.setHeader("content-type", "application/json");
-      response.write(JSON.stringify({ url: request.url, headers: request.headers, size }));
-      response.end();
-    });
+const origin = await startOrigin({ after }, (request, response) => {
+  if (request.url === "/large") {
+    response.end(Buffer.alloc(5_000_000, "x"));
+    return;
+  }
+  let size = 0;
+  request.on("data", (piece) => (size += piece.length));
+  request.on("end", () => {
+    response.setHeader("content-type", "application/json");
+    response.write(JSON.stringify({ url: request.url, headers: request.headers, size }));
+    response.end();
   });
-  sockets = new WebSocketServer({ server: origin });
-  sockets.on("connection", (socket) => {
-    socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
-  });
-  origin.listen(0, "127.0.0.1");
-  await once(origin, "listening");
-  const target = `http://127.0.0.1:${origin.address().port}`;
-  gateway = spawn(gatewayBinary, ["--listen", "127.0.0.1:0", "--to", target, "--request-id"]);
-  const [line] = await once(gateway.stdout, "data");
-  address = line.toString().trim().split(" ").pop();
 });
-
-after(async () => {
-  gateway.kill("SIGTERM");
-  const [code] = await once(gateway, "exit");
-  sockets.close();
-  origin.closeAllConnections();
-  origin.close();
-  assert.equal(code, 0, "SIGTERM drains and exits with 0");
+const sockets = new WebSocketServer({ server: origin.server });
+sockets.on("connection", (socket) => {
+  socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
 });
+const gateway = await startGateway({ after }, origin.url, { options: ["--request-id"] });
+const { address } = gateway;
 
 test("fetch gets the origin's answer, with forwarding fields on the way there", async () => {
   const response = await fetch(`http://${address}/a/../b?x=1`, {
@@ -87,4 +70,8 @@ test("a WebSocket talks through the gateway", async () => {
   socket.close(1000);
   const [code] = await once(socket, "close");
   assert.equal(code, 1000);
+});
+
+test("SIGTERM drains it and it exits with 0", async () => {
+  assert.deepEqual(await gateway.stop(), { code: 0, signal: null });
 });

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Peers of the gateway as processes and servers: the gateway executable itself, an HTTP origin of
+// Node, and an origin that writes what bytes it likes. Each ends with the test that it was given.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import http from "node:http";
+import net from "node:net";
+
+const binary = `${process.env.GATEWAYKIT_BIN_DIR}/gateway`;
+
+/// The executable with these arguments. `limits` are arguments of the shell's ulimit, set first.
+export function spawnGateway(owner, options, limits) {
+  const shell = ["-c", `ulimit ${limits}; exec "$0" "$@"`, binary, ...options];
+  const child = limits ? spawn("bash", shell) : spawn(binary, options);
+  const gateway = { child, pid: child.pid, stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"]) {
+    child[name].setEncoding("utf8").on("data", (text) => (gateway[name] += text));
+  }
+  // "close" comes once all of its output is there.
+  gateway.ended = once(child, "close").then(([code, signal]) => ({ code, signal }));
+  owner.after(async () => {
+    child.kill("SIGKILL");
+    await gateway.ended;
+  });
+  return gateway;
+}
+
+/// A gateway before `target` that is ready: `port` and `address` say where.
+export async function startGateway(owner, target, { listen = "127.0.0.1:0", options = [], limits } = {}) {
+  const gateway = spawnGateway(owner, ["--listen", listen, "--to", target, ...options], limits);
+  while (!gateway.stdout.includes("\n")) {
+    const happened = await Promise.race([once(gateway.child.stdout, "data"), gateway.ended]);
+    if (happened.code !== undefined) throw new Error(`no gateway: ${gateway.stderr}`);
+  }
+  gateway.address = gateway.stdout.match(/^listening on (\S+)/)[1];
+  gateway.port = Number(gateway.address.split(":").pop());
+  /// Drains it. Resolves to { code, signal }.
+  gateway.stop = () => {
+    gateway.child.kill("SIGTERM");
+    return gateway.ended;
+  };
+  return gateway;
+}
+
+async function listening(owner, server) {
+  // Room for a flood that comes before the first accept.
+  server.listen({ port: 0, host: "127.0.0.1", backlog: 4096 });
+  await once(server, "listening");
+  const sockets = new Set();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  owner.after(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return { server, url: `http://127.0.0.1:${server.address().port}` };
+}
+
+export function startOrigin(owner, onRequest) {
+  return listening(owner, http.createServer({ keepAliveTimeout: 60_000 }, onRequest));
+}
+
+/// An origin without a codec: `onHead(socket, path, head)` for each request head that arrives.
+/// What the request holds behind its head is read and dropped.
+export function startRawOrigin(owner, onHead) {
+  const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    let text = "";
+    socket.on("error", () => {});
+    socket.on("end", () => socket.end());
+    socket.on("data", (bytes) => {
+      text += bytes.toString("latin1");
+      for (let end; /^[A-Z]+ \//.test(text) && (end = text.indexOf("\r\n\r\n")) > 0; ) {
+        const head = text.slice(0, end);
+        text = text.slice(end + 4);
+        onHead(socket, head.split(" ")[1], head);
+      }
+      if (!/^[A-Z]/.test(text)) text = "";
+    });
+  });
+  return listening(owner, server);
+}
+
+/// One request by Node's client. Resolves when the answer's head is there: its body is unread.
+export async function open(gateway, path, options = {}) {
+  const { body, ...rest } = options;
+  const request = http.request({ host: "127.0.0.1", port: gateway.port, path, ...rest });
+  request.end(body);
+  const [response] = await once(request, "response");
+  return response;
+}
+
+/// One request and the whole answer, or how it failed: { status, headers, body, isWhole, reused }.
+export function exchange(gateway, path, options = {}) {
+  const { body, ...rest } = options;
+  return new Promise((resolve) => {
+    const request = http.request({ host: "127.0.0.1", port: gateway.port, path, ...rest });
+    const result = { isWhole: false, body: "" };
+    request.on("error", (error) => resolve({ ...result, error: error.code }));
+    request.on("response", (response) => {
+      result.status = response.statusCode;
+      result.headers = response.headers;
+      result.reused = request.reusedSocket;
+      response.setEncoding("latin1").on("data", (text) => (result.body += text));
+      response.on("error", (error) => (result.error = error.code));
+      response.on("close", () => resolve({ ...result, isWhole: response.complete }));
+    });
+    request.end(body);
+  });
+}
+
+/// A plain connection. `text` is what came; `ended` resolves when the peer closes or resets it.
+export async function connect(owner, gateway) {
+  const socket = net.connect(gateway.port, "127.0.0.1");
+  const client = { socket, text: "" };
+  socket.setEncoding("latin1").on("data", (text) => (client.text += text));
+  await once(socket, "connect");
+  socket.on("error", () => {});
+  client.ended = new Promise((resolve) => {
+    socket.on("end", resolve);
+    socket.on("close", resolve);
+  });
+  owner?.after(() => socket.destroy());
+  return client;
+}
