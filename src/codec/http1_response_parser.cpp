@@ -122,6 +122,9 @@ bool ResponseParser::accept_section(std::string_view buffer, const Method& metho
     if (describes && !is_interim(head.status) && hop.content_length_line != nullptr) {
       hop.content_length_line->is_dropped = false;
     }
+    // A 204 that announces content may well send it, and that must not answer the next request.
+    const bool announces = hop.is_chunked || hop.content_length.value_or(0) > 0;
+    if (announces && !describes && !is_interim(head.status)) head.keep_alive = false;
   } else if (hop.is_chunked) {
     head.framing = BodyFraming::chunked();
   } else if (hop.content_length) {

@@ -86,11 +86,16 @@ TEST_CASE("persistence of a response follows its version and Connection") {
 
 TEST_CASE("answers that have no content end with their head, whatever they say (22)") {
   const std::string lines = "Content-Length: 5\r\n\r\nhello";
-  CHECK(parse("HTTP/1.1 204 No Content\r\n" + lines) == "204 1.1, no content, keep alive\n");
+  CHECK(parse("HTTP/1.1 204 No Content\r\n" + lines) == "204 1.1, no content\n");
   CHECK(parse("HTTP/1.1 100 Continue\r\n" + lines) == "100 1.1, no content, keep alive\n");
   CHECK(parse("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n") ==
         "103 1.1, no content, keep alive\nLink: x\n");
-  CHECK(parse("HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n") ==
+}
+
+TEST_CASE("a 204 that announces content ends its connection: it may be sent all the same (22)") {
+  CHECK(parse("HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n") == "204 1.1, no content\n");
+  CHECK(parse("HTTP/1.1 204 x\r\nContent-Length: 5\r\n\r\n") == "204 1.1, no content\n");
+  CHECK(parse("HTTP/1.1 204 x\r\nContent-Length: 0\r\n\r\n") ==
         "204 1.1, no content, keep alive\n");
 }
 
