@@ -88,7 +88,15 @@ export async function open(gateway, path, options = {}) {
   const request = http.request({ host: "127.0.0.1", port: gateway.port, path, ...rest });
   request.end(body);
   const [response] = await once(request, "response");
+  // What fails from here on is told by `response.complete` once it is closed.
+  request.on("error", () => {});
+  response.on("error", () => {});
   return response;
+}
+
+/// The end of a stream, in order or not.
+export function closed(stream) {
+  return new Promise((resolve) => stream.on("close", resolve));
 }
 
 /// One request and the whole answer, or how it failed: { status, headers, body, isWhole, reused }.
@@ -98,6 +106,8 @@ export function exchange(gateway, path, options = {}) {
     const request = http.request({ host: "127.0.0.1", port: gateway.port, path, ...rest });
     const result = { isWhole: false, body: "" };
     request.on("error", (error) => resolve({ ...result, error: error.code }));
+    // An answer may come before the upload has ended, which then fails when nobody looks any more.
+    request.on("socket", (socket) => request.reusedSocket || socket.on("error", () => {}));
     request.on("response", (response) => {
       result.status = response.statusCode;
       result.headers = response.headers;
