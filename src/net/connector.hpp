@@ -24,7 +24,8 @@ class Connector {
     std::string path;  ///< Not empty: a Unix-domain socket (or "memory:name").
   };
 
-  /// Opens a stream. Fails with connect_timeout, connect_failed or cancelled, origin upstream.
+  /// Opens a stream. Fails with connect_timeout, connect_failed or cancelled, origin upstream; with
+  /// connect_failed, origin gateway, where descriptors or memory of our own have run out.
   virtual Task<Result<net::StreamPtr>> connect(Endpoint endpoint, Duration timeout) = 0;
 
   /// All addresses of a host name, off the loop thread. Fails with connect_failed.

@@ -14,8 +14,13 @@ namespace gatewaykit::net {
 
 namespace {
 
+bool is_own_shortage(int error) noexcept {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 Error connect_failed(int error) {
-  return Error(Errc::connect_failed, Origin::upstream, std::strerror(error), true);
+  const Origin origin = is_own_shortage(error) ? Origin::gateway : Origin::upstream;
+  return Error(Errc::connect_failed, origin, std::strerror(error), true);
 }
 
 /// A lookup in flight on libuv's pool. It outlives a waiter that gave up: libuv owns the request
