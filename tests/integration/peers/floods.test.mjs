@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gateway executable under more clients than it has room for: who behaves is served meanwhile.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect, exchange, startGateway, startOrigin } from "./processes.mjs";
@@ -89,4 +89,25 @@ test("of more requests at a time than descriptors all are answered", async (t) =
   );
   assert.deepEqual(answers.map(({ body }) => body), paths);
   assert.deepEqual(await gateway.stop(), { code: 0, signal: null });
+});
+
+test("a connection that it has no descriptor for is not blamed on the target", async (t) => {
+  const origin = await startPatientOrigin(t);
+  const options = ["--access-log", "-"];
+  const usual = await startGateway(t, origin.url, { options });
+  const used = (await readdir(`/proc/${usual.pid}/fd`)).length;
+  // Eight clients are always let in, but here they leave only two descriptors for the target.
+  const gateway = await startGateway(t, origin.url, { options, limits: `-n ${used + 10}` });
+  const clients = await flood(t, gateway, 8, "GET /many HTTP/1.1\r\nHost: a.test\r\n");
+  for (const { socket } of clients) socket.write("Connection: close\r\n\r\n");
+  await Promise.all(clients.map((client) => client.ended));
+  assert.equal((await exchange(gateway, "/one")).body, "/one");
+  assert.deepEqual(await gateway.stop(), { code: 0, signal: null });
+
+  const [, ...lines] = gateway.stdout.trim().split("\n");
+  const failed = lines.map((line) => JSON.parse(line)).filter(({ status }) => status !== 200);
+  assert.ok(failed.length > 0, "otherwise there were descriptors enough to show anything");
+  for (const { status, error, error_origin } of failed) {
+    assert.deepEqual([status, error, error_origin], [502, "connect_failed", "gateway"]);
+  }
 });
