@@ -140,7 +140,6 @@ ParseResult RequestParser::fail(Status status, std::string_view sentence) noexce
   return ParseResult::failed;
 }
 
-/// What is known of the request line, for the log of a refusal too.
 void RequestParser::describe(std::string_view buffer, RequestHead& head) const {
   if (target_begin_ <= method_begin_) return;
   const std::string_view method = buffer.substr(method_begin_, target_begin_ - 1 - method_begin_);

@@ -50,6 +50,9 @@ class RequestParser {
   /// the next head; after `failed` it is not to be used again. `head` is a fresh one. It is
   /// complete with `done`; with `failed` method and target are there as far as they were read.
   ParseResult parse(std::string_view buffer, RequestHead& head);
+  /// The same for a head that stays incomplete: what `head` says after `need_more` is void as soon
+  /// as the buffer moves.
+  void describe(std::string_view buffer, RequestHead& head) const;
 
   /// After `failed`.
   const ParseError& error() const noexcept { return error_; }
@@ -65,7 +68,6 @@ class RequestParser {
   bool refuse(std::string_view sentence) noexcept;
   bool accept_request_line(std::string_view buffer, RequestHead& head);
   bool accept_section(std::string_view buffer, RequestHead& head);
-  void describe(std::string_view buffer, RequestHead& head) const;
 
   const RequestLimits& limits_;
   FieldSection section_;

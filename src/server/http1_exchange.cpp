@@ -36,6 +36,7 @@ Task<Http1Exchange::End> Http1Exchange::run(TimePoint head_deadline) {
   if (state == HeadState::incomplete && connection_.input().empty()) co_return End::close;
 
   // 2. Its route, or why there is none.
+  if (state == HeadState::incomplete) parser_.describe(connection_.input().pending(), head_);
   connection_.worker().count_request();
   const Chain& chain = state == HeadState::complete ? open() : refuse(refusal_of(state));
 

@@ -474,3 +474,21 @@ TEST_CASE("a refusal tells method and target as far as they were read") {
   REQUIRE(third.parse("GE/T", none) == ParseResult::failed);
   CHECK(none.target.empty());
 }
+
+TEST_CASE("an incomplete head tells the same of a buffer that has moved") {
+  const std::string message = "PUT /x HTTP/1.1\r\nHost: a.te";
+  const std::string_view text = message;
+  for (std::size_t end = 0; end <= text.size(); ++end) {
+    CAPTURE(end);
+    RequestParser parser(kLimits);
+    RequestHead head;
+    {
+      const ExactBytes bytes(text.substr(0, end));
+      REQUIRE(parser.parse(bytes.view(), head) == ParseResult::need_more);
+    }
+    const ExactBytes moved(text.substr(0, end));
+    parser.describe(moved.view(), head);
+    CHECK((head.method == Method::put) == (end >= std::string_view("PUT ").size()));
+    CHECK(head.target == (end >= std::string_view("PUT /x ").size() ? "/x" : ""));
+  }
+}
