@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { connect, exchange, startGateway, startOrigin } from "./processes.mjs";
+import { binary, connect, exchange, startGateway, startOrigin } from "./processes.mjs";
 
 /// Descriptors that the gateway may have, and clients that want one each.
 const kDescriptors = 256;
@@ -91,7 +91,13 @@ test("of more requests at a time than descriptors all are answered", async (t) =
   assert.deepEqual(await gateway.stop(), { code: 0, signal: null });
 });
 
-test("a connection that it has no descriptor for is not blamed on the target", async (t) => {
+// To look at an object for the first time this sanitizer opens a pipe, and takes it for broken
+// where it gets none.
+const needsDescriptors = (await readFile(binary)).includes("__ubsan_handle_dynamic_type_cache_miss");
+
+test("a connection that it has no descriptor for is not blamed on the target", {
+  skip: needsDescriptors && "the sanitizer needs descriptors itself",
+}, async (t) => {
   const origin = await startPatientOrigin(t);
   const options = ["--access-log", "-"];
   const usual = await startGateway(t, origin.url, { options });

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Peers of the gateway as processes and servers: the gateway executable itself, an HTTP origin of
 // Node, and an origin that writes what bytes it likes. Each ends with the test that it was given.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
 
-const binary = `${process.env.GATEWAYKIT_BIN_DIR}/gateway`;
+export const binary = `${process.env.GATEWAYKIT_BIN_DIR}/gateway`;
 
 /// The executable with these arguments. `limits` are arguments of the shell's ulimit, set first.
 export function spawnGateway(owner, options, limits) {
@@ -34,6 +35,8 @@ export async function startGateway(owner, target, { listen = "127.0.0.1:0", opti
   }
   gateway.address = gateway.stdout.match(/^listening on (\S+)/)[1];
   gateway.port = Number(gateway.address.split(":").pop());
+  // A gateway that serves has nothing to say but what went wrong; a sanitizer would say it here.
+  owner.after(() => assert.equal(gateway.stderr, ""));
   /// Drains it. Resolves to { code, signal }.
   gateway.stop = () => {
     gateway.child.kill("SIGTERM");

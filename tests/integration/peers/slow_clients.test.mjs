@@ -42,6 +42,7 @@ describe("the time limits of a client", { concurrency: true }, async () => {
       const origin = await startOrigin(t, onRequest);
       const gateway = await startGateway(t, origin.url);
       await act(await connect(t, gateway));
+      assert.deepEqual(await gateway.stop(), { code: 0, signal: null });
     });
 
   limit("one that sends nothing is closed within twelve seconds, without a word", async (client) => {
