@@ -55,7 +55,7 @@ async function connectError(port) {
 }
 
 for (const workers of [1, 2]) {
-  test(`SIGTERM with ${workers} workers: what is in flight ends whole, idle connections close at once, new ones are refused`, async (t) => {
+  test(`SIGTERM with ${workers} workers: what is in flight ends whole, the rest at once`, async (t) => {
     const origin = await startSlowOrigin(t);
     const gateway = await startGateway(t, origin.url, { options: ["--workers", `${workers}`] });
 
