@@ -55,7 +55,7 @@ Task<Http1Exchange::End> Http1Exchange::run(TimePoint head_deadline) {
       begin_sending(response);
       // Mostly all of it leaves at once, and needs no task.
       if (!sender_->advance() || response.is_tunnel()) {
-        Result<> sent = co_await send(response);
+        Result<> sent = co_await send(response).under(context_->scope());
         if (!sent) failure_ = std::move(sent.error());
         is_cut = !sent;
       } else {
