@@ -448,6 +448,27 @@ TEST_CASE("a client that resets is gone at once, whatever the time for half-clos
   origin.wait_for_end();
 }
 
+TEST_CASE("a client that leaves an answer under way frees the target, which need not send more") {
+  Signal ended;
+  SocketUpstream origin(SocketUpstream::Script([&ended](SocketPeer& gateway) {
+    static_cast<void>(gateway.read_message());
+    gateway.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome");
+    gateway.wait_for_end();
+    ended.set();
+  }));
+  Served served(forwarding_to(origin),
+                limited([](ListenLimits& limits) { limits.half_close = kShort; }));
+  SocketPeer client = served.dial();
+  client.write(get("/"));
+  CHECK(client.read_head().status() == 200);
+  SECTION("with a reset") { client.reset(); }
+  SECTION("with an end, which may be a half-close") { client.shut_down(); }
+  ended.wait();
+  const Ended exchange = served.endings().next();
+  CHECK(exchange.status == 499);
+  CHECK(exchange.error == Errc::cancelled);
+}
+
 // --- Connections.
 
 TEST_CASE("beyond the limit of connections the next one is served once one has left") {
