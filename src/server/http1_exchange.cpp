@@ -192,6 +192,7 @@ void Http1Exchange::write_head(codec::ByteWriter& writer, const Response& respon
 
 void Http1Exchange::begin_sending(Response& response) {
   if (response.wants_rendering()) render(response);
+  if (!response.is_tunnel()) body_.refuse_tunnel();
   sender_.emplace(connection_.stream(), connection_.config().limits.send_idle);
   write_head(sender_->head(), response);
   is_head_sent_ = true;

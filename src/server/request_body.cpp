@@ -33,14 +33,14 @@ void RequestBody::begin(codec::BodyFraming framing, bool expects_continue, bool 
 
 bool RequestBody::ready(Chunk& chunk) {
   if (failure_) return false;
-  if (is_tunnel_ && !is_tunnel_open_) return false;
+  if (is_tunnel_ && !is_tunnel_open_ && !has_ended_) return false;
   return advance(chunk) && !failure_;
 }
 
 Task<Result<Chunk>> RequestBody::read() {
   const Env env = co_await current_env();
   Chunk chunk;
-  while (is_tunnel_ && !is_tunnel_open_) {
+  while (is_tunnel_ && !is_tunnel_open_ && !has_ended_) {
     const Wake wake = co_await tunnel_opened_.wait();
     if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
   }
@@ -157,6 +157,12 @@ bool RequestBody::take_expectation() noexcept {
 
 void RequestBody::open_tunnel() noexcept {
   is_tunnel_open_ = true;
+  tunnel_opened_.set();
+}
+
+void RequestBody::refuse_tunnel() noexcept {
+  if (!is_tunnel_) return;
+  has_ended_ = true;
   tunnel_opened_.set();
 }
 

@@ -31,7 +31,9 @@ class RequestBody final : public BodySource {
 
   /// The 101 was sent: what comes from now on is the tunnel's.
   void open_tunnel() noexcept;
-  /// The exchange ends without a tunnel: a reader that waits for one is told so.
+  /// There will be no tunnel: the content has ended, and what comes is the next request. A reader
+  /// that waits is told so. Nothing happens where none was asked for.
+  void refuse_tunnel() noexcept;
   bool has_ended() const noexcept { return has_ended_; }
   /// The client waits for a 100 that was not sent: it may or may not send the content.
   bool is_continue_pending() const noexcept {
