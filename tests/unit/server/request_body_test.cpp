@@ -559,3 +559,32 @@ TEST_CASE("who waits for a tunnel can be cancelled") {
   world.cancel();
   CHECK(read == "cancelled");
 }
+
+TEST_CASE("a tunnel that is refused has ended, and what was sent is the next message") {
+  std::string read = "nothing yet";
+  World world;
+  world.receive_early(kNextRequest);
+  world.begin_upgrade();
+  SECTION("before it is read") {}
+  SECTION("while a reader waits") {
+    world.read_into(read);
+    world.executor.settle();
+    CHECK(read == "nothing yet");
+    world.body.refuse_tunnel();
+    world.executor.settle();
+    CHECK(read.empty());
+  }
+  world.body.refuse_tunnel();
+  CHECK(world.body.has_ended());
+  CHECK(world.read_all() == "/end");
+  CHECK(world.discard(100, 1s));
+  CHECK(world.left() == kNextRequest);
+}
+
+TEST_CASE("refusing a tunnel that was not asked for leaves the content") {
+  World world;
+  world.begin(BodyFraming::of_length(5));
+  world.body.refuse_tunnel();
+  world.send("hello");
+  CHECK(world.read_all() == "hello/end");
+}
