@@ -159,20 +159,30 @@ TEST_CASE("a request that begins and does not go on is answered 408") {
   Served served(forwarding_to(origin),
                 limited([](ListenLimits& limits) { limits.header_timeout = kShort; }));
   SocketPeer client = served.dial();
+  std::string target;  // As far as it is known.
   SECTION("at its first byte") { client.write("G"); }
-  SECTION("at its last") { client.write("GET / HTTP/1.1\r\nHost: a.test\r\n\r"); }
+  SECTION("at its last") {
+    client.write("GET /last HTTP/1.1\r\nHost: a.test\r\n\r");
+    target = "/last";
+  }
+  SECTION("in a head that has outgrown its first buffer") {
+    client.write("GET /grown HTTP/1.1\r\nHost: a.test\r\nX-A: " + std::string(20'000, 'a'));
+    target = "/grown";
+  }
   SECTION("byte by byte: the time is for the whole head") {
-    const std::string slow = get("/", "X-A: " + std::string(1000, 'a'));
+    const std::string slow = get("/slow", "X-A: " + std::string(1000, 'a'));
     for (std::size_t i = 0; i < slow.size() && served.gateway().stats().requests == 0; ++i) {
       client.write(slow.substr(i, 1));
-      std::this_thread::sleep_for(10ms);
+      std::this_thread::sleep_for(5ms);
     }
     CHECK(served.gateway().stats().requests == 1);
+    target = "/slow";
   }
   CHECK(last_answer(client).status() == 408);
   const Ended ended = served.endings().next();
   CHECK(ended.status == 408);
   CHECK(ended.error == Errc::client_header_timeout);
+  CHECK(ended.target == target);
   check_untouched(origin);
 }
 
