@@ -33,10 +33,12 @@ Task<Http1Exchange::End> Http1Exchange::run(TimePoint head_deadline) {
     if (wake == Wake::timeout && state == HeadState::incomplete) break;
   }
   if (state == HeadState::closed) co_return End::close;
-  if (state == HeadState::incomplete && connection_.input().empty()) co_return End::close;
+  if (state == HeadState::incomplete) {
+    if (connection_.input().empty()) co_return End::close;
+    parser_.describe(connection_.input().pending(), head_);
+  }
 
   // 2. Its route, or why there is none.
-  if (state == HeadState::incomplete) parser_.describe(connection_.input().pending(), head_);
   connection_.worker().count_request();
   const Chain& chain = state == HeadState::complete ? open() : refuse(refusal_of(state));
 
@@ -240,16 +242,15 @@ Task<void> Http1Exchange::settle(bool is_cut) {
 }
 
 Http1Exchange::End Http1Exchange::finish(bool is_cut) {
-  const bool is_tunnel = status_ == Status::switching_protocols;
   // A tunnel has no other end than that somebody leaves it.
-  if (is_gone_ && !is_tunnel) {
+  if (is_gone_ && !is_tunnel()) {
     status_ = Status::client_closed_request;
     if (!failure_) failure_ = Error(Errc::cancelled, Origin::client, "the client went away");
   }
   context_->complete({status_, failure_ ? &*failure_ : nullptr, bytes_in_ + body_.received(),
                       bytes_sent(), connection_.worker().loop().now() - started_});
   if (is_cut || is_gone_) return End::abort;
-  if (is_tunnel) return End::close;
+  if (is_tunnel()) return End::close;
   const bool is_clean = keeps_alive_ && !is_refused_ && !body_.failure() && body_.has_ended();
   return is_clean ? End::keep : End::linger;
 }
