@@ -69,8 +69,6 @@ void Listener::open() {
   refuse(fmt::format("port {}", bound_port(fd_.get())), std::strerror(error));
 }
 
-int Listener::open() noexcept { return worker_.loop().poller().add_listener(fd_.get(), *this); }
-
 void Listener::close() {
   while (accept_one()) {
   }
