@@ -226,16 +226,12 @@ TEST_CASE("a hundred thousand chunks of one byte are passed on") {
 }
 
 TEST_CASE("fields that would change the message are dropped from trailers") {
-  WireMessage seen;
-  SocketUpstream origin([&seen](SocketPeer& gateway) {
-    seen = gateway.read_message();
-    gateway.write(kSmallAnswer);
-  });
-  Served served(forwarding_to(origin));
+  Recorder recorder;
+  Served served(forwarding_to(recorder.origin()));
   served.ask(with_fields("Transfer-Encoding: chunked\r\n",
                          "3\r\nabc\r\n0\r\nContent-Length: 9\r\nHost: evil.test\r\n"
                          "Transfer-Encoding: gzip\r\nX-Sum: 1\r\n\r\n"));
-  origin.stop();
+  const WireMessage seen = recorder.last();
   CHECK(seen.body == "abc");
   CHECK(seen.trailers == "X-Sum: 1\r\n");
   CHECK(seen.fields("host") == std::vector<std::string>{"a.test"});
@@ -250,15 +246,7 @@ TEST_CASE("one or two empty lines in front of a request are tolerated") {
 
 TEST_CASE("paths are normalised before routing, and the target gets them so") {
   Router router;
-  SocketUpstream origin([](SocketPeer& gateway) {
-    for (;;) {
-      const WireMessage request = gateway.read_message();
-      if (!request.is_complete) return;
-      const std::string target = request.target();
-      gateway.write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(target.size()) +
-                    "\r\n\r\n" + target);
-    }
-  });
+  SocketUpstream origin(&echo_targets);
   router.any("/admin/*", [](Context&) -> Task<Response> {
     co_return Response::problem(Status::forbidden, "No.");
   });
@@ -275,14 +263,10 @@ TEST_CASE("paths are normalised before routing, and the target gets them so") {
 }
 
 TEST_CASE("the authority of an absolute target wins over Host and decides no destination") {
-  WireMessage seen;
-  SocketUpstream origin([&seen](SocketPeer& gateway) {
-    seen = gateway.read_message();
-    gateway.write(kSmallAnswer);
-  });
-  Served served(forwarding_to(origin));
+  Recorder recorder;
+  Served served(forwarding_to(recorder.origin()));
   served.ask("GET http://b.test:81/x?y HTTP/1.1\r\nHost: a.test\r\n\r\n");
-  origin.stop();
+  const WireMessage seen = recorder.last();
   CHECK(seen.target() == "/x?y");
   CHECK(seen.field("host") == "b.test:81");
 }
@@ -336,16 +320,12 @@ TEST_CASE("bytes behind an upgrade request wait for the 101, and are requests wi
 }
 
 TEST_CASE("an upgrade to h2c is not forwarded") {
-  WireMessage seen;
-  SocketUpstream origin([&seen](SocketPeer& gateway) {
-    seen = gateway.read_message();
-    gateway.write(kSmallAnswer);
-  });
-  Served served(forwarding_to(origin));
+  Recorder recorder;
+  Served served(forwarding_to(recorder.origin()));
   const WireMessage answer = served.ask(
       "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade, HTTP2-Settings\r\n"
       "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n");
-  origin.stop();
+  const WireMessage seen = recorder.last();
   CHECK(answer.status() == 200);
   CHECK_FALSE(seen.field("upgrade"));
   CHECK_FALSE(seen.field("http2-settings"));

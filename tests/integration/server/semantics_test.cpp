@@ -16,46 +16,6 @@ namespace {
 
 const std::string kGet = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 
-/// Answers each request with its own target as content.
-void echo_targets(SocketPeer& gateway) {
-  for (;;) {
-    const WireMessage request = gateway.read_message();
-    if (!request.is_complete) return;
-    const std::string target = request.target();
-    gateway.write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(target.size()) +
-                  "\r\n\r\n" + target);
-  }
-}
-
-/// A target that keeps the requests it got.
-class Recorder {
- public:
-  explicit Recorder(std::string answer = std::string(kSmallAnswer))
-      : origin_([this, answer](SocketPeer& gateway) {
-          for (;;) {
-            WireMessage request = gateway.read_message();
-            if (!request.is_complete) return;
-            {
-              const std::lock_guard lock(mutex_);
-              requests_.push_back(std::move(request));
-            }
-            gateway.write(answer);
-          }
-        }) {}
-
-  SocketUpstream& origin() noexcept { return origin_; }
-  std::vector<WireMessage> requests() const {
-    const std::lock_guard lock(mutex_);
-    return requests_;
-  }
-  WireMessage last() const { return requests().back(); }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<WireMessage> requests_;
-  SocketUpstream origin_;
-};
-
 }  // namespace
 
 TEST_CASE("pipelined requests are answered in their order on one connection") {

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "gatewaykit/middleware/proxy.hpp"
 #include "gatewaykit/routing/context.hpp"
@@ -98,6 +99,46 @@ inline Router forwarding_to(const SocketUpstream& origin) {
   router.any("/*", proxy(UpstreamPool(upstream_of(origin))));
   return router;
 }
+
+/// Answers each request with its own target as content.
+inline void echo_targets(SocketPeer& gateway) {
+  for (;;) {
+    const WireMessage request = gateway.read_message();
+    if (!request.is_complete) return;
+    const std::string target = request.target();
+    gateway.write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(target.size()) +
+                  "\r\n\r\n" + target);
+  }
+}
+
+/// A target that keeps the requests it got.
+class Recorder {
+ public:
+  explicit Recorder(std::string answer = std::string(kSmallAnswer))
+      : origin_([this, answer](SocketPeer& gateway) {
+          for (;;) {
+            WireMessage request = gateway.read_message();
+            if (!request.is_complete) return;
+            {
+              const std::lock_guard lock(mutex_);
+              requests_.push_back(std::move(request));
+            }
+            gateway.write(answer);
+          }
+        }) {}
+
+  SocketUpstream& origin() noexcept { return origin_; }
+  std::vector<WireMessage> requests() const {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+  }
+  WireMessage last() const { return requests().back(); }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<WireMessage> requests_;
+  SocketUpstream origin_;
+};
 
 /// Started when made, stopped when it goes.
 class Served {
