@@ -118,8 +118,10 @@ bool ResponseParser::accept_section(std::string_view buffer, const Method& metho
   head.keep_alive = !hop.closes && (minor_version_ == 1 || hop.keeps_alive);
   if (has_no_content(head.status, method)) {
     head.framing = BodyFraming::none();
-    const bool describes = method == Method::head || head.status == Status::not_modified;
-    if (describes && !is_interim(head.status) && hop.content_length_line != nullptr) {
+    // The length that a GET would have had. An interim response and a 204 have none (RFC 9110
+    // section 8.6).
+    const bool describes = !is_interim(head.status) && head.status != Status::no_content;
+    if (describes && hop.content_length_line != nullptr) {
       hop.content_length_line->is_dropped = false;
     }
     // A 204 that announces content may well send it, and that must not answer the next request.

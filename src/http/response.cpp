@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "core/utf8.hpp"
+
 namespace gatewaykit {
 
 namespace {
@@ -55,18 +57,23 @@ std::string_view sentence_for(const Error& error) noexcept {
 
 void append_json_string(std::string& out, std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
+  const char* const end = text.data() + text.size();
   out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+  for (const char* in = text.data(); in != end; ++in) {
+    const auto byte = static_cast<unsigned char>(*in);
+    if (byte >= 0x80) {
+      const std::size_t size = utf8_size(in, end);
+      out += size == 0 ? std::string_view("\\ufffd") : std::string_view(in, size);
+      if (size != 0) in += size - 1;
+    } else if (byte == '"' || byte == '\\') {
       out += '\\';
-      out += c;
+      out += *in;
     } else if (byte < 0x20 || byte == 0x7f) {
       out += "\\u00";
       out += kHex[byte >> 4];
       out += kHex[byte & 15];
     } else {
-      out += c;
+      out += *in;
     }
   }
   out += '"';

@@ -62,7 +62,8 @@ std::optional<std::string_view> behind_prefix(std::string_view target, std::stri
   return rest;
 }
 
-/// A value for X-Forwarded-For: what trusted proxies have said, then the peer.
+/// A value for X-Forwarded-For: what trusted proxies have said, in that field or in another, then
+/// the peer.
 String forwarded_for(const Context& ctx) {
   String value;
   const auto append = [&value](std::string_view member) {
@@ -73,6 +74,7 @@ String forwarded_for(const Context& ctx) {
     for (const FieldLine line : ctx.request().headers) {
       if (line.field == Field::x_forwarded_for && !line.value.empty()) append(line.value);
     }
+    if (value.empty() && ctx.client().text() != ctx.peer().text()) append(ctx.client().text());
   }
   if (ctx.peer().has_address()) append(ctx.peer().text());
   return value;

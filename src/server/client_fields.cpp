@@ -110,9 +110,15 @@ std::string_view node_of(std::string_view element, bool is_forwarded) noexcept {
 
 void remove_untrusted_fields(Headers& headers) { headers.remove_if(&is_untrusted); }
 
+void remove_disbelieved_field(Headers& headers, const ListenConfig& config) {
+  const bool is_forwarded = config.client_field == Field::forwarded;
+  const Field other = is_forwarded ? Field::x_forwarded_for : Field::forwarded;
+  headers.remove_if([other](const FieldLine& line) { return line.field == other; });
+}
+
 std::optional<IpAddress> resolve_client(const Headers& headers, const ListenConfig& config) {
-  const bool is_forwarded = headers.contains(Field::forwarded);
-  const Field field = is_forwarded ? Field::forwarded : Field::x_forwarded_for;
+  const Field field = config.client_field;
+  const bool is_forwarded = field == Field::forwarded;
   std::optional<IpAddress> client;
   for (std::size_t line = headers.size(); line-- > 0;) {
     if (headers[line].field != field) continue;
@@ -122,10 +128,7 @@ std::optional<IpAddress> resolve_client(const Headers& headers, const ListenConf
       const std::optional<IpAddress> node = parse_node(node_of(element, is_forwarded));
       if (!node) return client;  // Beyond a name that says nothing, nothing can be believed.
       client = node;
-      const bool is_proxy =
-          std::any_of(config.trusted_proxies.begin(), config.trusted_proxies.end(),
-                      [&node](const Cidr& block) { return block.contains(*node); });
-      if (!is_proxy) return client;
+      if (!config.trusts(*node)) return client;
     }
   }
   return client;

@@ -16,8 +16,12 @@ namespace gatewaykit::server {
 /// known ones where underscores are read as hyphens (as CGI does).
 void remove_untrusted_fields(Headers& headers);
 
-/// The rightmost address that is not itself a trusted proxy, from Forwarded where it is there,
-/// else from X-Forwarded-For. None where the fields name none.
+/// Removes from a trusted proxy's request that one of Forwarded and X-Forwarded-For in which it
+/// does not tell the client: it may well have let it pass as the client wrote it.
+void remove_disbelieved_field(Headers& headers, const ListenConfig& config);
+
+/// The rightmost address in the listener's client field that is not itself a trusted proxy. None
+/// where the field names none.
 std::optional<IpAddress> resolve_client(const Headers& headers, const ListenConfig& config);
 
 }  // namespace gatewaykit::server

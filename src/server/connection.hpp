@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connection: what a worker knows of a client's connection, whatever protocol it speaks.
+// ConnectionList: some of a worker's connections, in the order in which they were added.
 #pragma once
 
 #include "gatewaykit/core/task.hpp"
+#include "gatewaykit/core/timer.hpp"
 
 namespace gatewaykit::server {
 
@@ -15,11 +17,38 @@ class Connection {
 
   /// Serves requests until the connection ends. Within the worker's scope.
   virtual Task<void> run() = 0;
-  /// The worker drains: no request after the one that runs; an idle connection ends at once.
+  /// No request after the one that runs; an idle connection ends at once.
   virtual void drain() noexcept = 0;
 
-  Connection* next = nullptr;  // The worker's list.
-  Connection* previous = nullptr;
+ private:
+  friend class ConnectionList;
+  friend class Worker;
+
+  Connection* next_ = nullptr;
+  Connection* previous_ = nullptr;
+  TimePoint idle_since_ = kNever;  // kNever: it is busy.
+};
+
+/// Intrusive: a connection is in one list at most.
+class ConnectionList {
+ public:
+  Connection* first() const noexcept { return first_; }
+  static Connection* after(const Connection& connection) noexcept { return connection.next_; }
+
+  void add(Connection& connection) noexcept {
+    connection.previous_ = last_;
+    connection.next_ = nullptr;
+    (last_ == nullptr ? first_ : last_->next_) = &connection;
+    last_ = &connection;
+  }
+  void remove(Connection& connection) noexcept {
+    (connection.previous_ == nullptr ? first_ : connection.previous_->next_) = connection.next_;
+    (connection.next_ == nullptr ? last_ : connection.next_->previous_) = connection.previous_;
+  }
+
+ private:
+  Connection* first_ = nullptr;
+  Connection* last_ = nullptr;
 };
 
 }  // namespace gatewaykit::server

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "server/in_process.hpp"
+#include "server/listening_socket.hpp"
 #include "server/worker.hpp"
 
 namespace gatewaykit {
@@ -42,6 +44,9 @@ class Gateway::Impl {
     std::vector<std::string> problems;
     if (shared_->options.workers > 1024) problems.push_back("workers must not exceed 1024");
     if (shared_->max_connections == 0) problems.push_back("max_connections must be at least 1");
+    if (shared_->options.idle_when_full <= Duration::zero()) {
+      problems.push_back("idle_when_full must be greater than zero");
+    }
     if (!problems.empty()) throw ConfigError(std::move(problems));
     make_workers();
   }
@@ -58,27 +63,17 @@ class Gateway::Impl {
         std::make_shared<const server::ListenConfig>(server::ListenConfig::from(options, problems));
     if (!problems.empty()) throw ConfigError(std::move(problems));
     const std::lock_guard lock(mutex_);
-    net::SocketAddress where = server::parse_listen_address(address);
-    // Alone and without SO_REUSEPORT at first, so that an address in use stays an error.
-    net::Fd first = server::bind_socket(address, where, false);
-    const std::uint16_t port = server::bound_port(first.get());
-    if (workers_.size() == 1) {
-      workers_.front()->add_listener(std::move(first), std::move(config));
-      return port;
+    if (is_running_) {
+      throw ConfigError({fmt::format("cannot listen on '{}': the gateway runs already", address)});
     }
-    ::getsockname(first.get(), where.get(), &where.size);
-    first = net::Fd();
-    for (const std::unique_ptr<server::Worker>& worker : workers_) {
-      worker->add_listener(server::bind_socket(address, where, true), config);
-    }
-    return port;
+    sockets_.emplace_back(address, std::move(config));
+    return sockets_.back().port();
   }
 
   void start() {
     const std::lock_guard lock(mutex_);
     if (is_running_) return;
-    // Before any thread runs: who is told that it has started can connect.
-    for (const std::unique_ptr<server::Worker>& worker : workers_) worker->open_listeners();
+    open_listeners();
     is_running_ = true;
     if (stops_on_signals_) {
       workers_.front()->watch_signals([this] { stop(); });
@@ -119,6 +114,25 @@ class Gateway::Impl {
   }
 
  private:
+  /// Before any thread runs: who is told that it has started can connect.
+  void open_listeners() {
+    std::vector<server::ListeningSocket> sockets = std::exchange(sockets_, {});
+    try {
+      for (server::ListeningSocket& socket : sockets) add_listeners(std::move(socket));
+    } catch (...) {
+      make_workers();
+      throw;
+    }
+  }
+
+  void add_listeners(server::ListeningSocket socket) {
+    const std::shared_ptr<const server::ListenConfig> config = socket.config();
+    std::vector<net::Fd> fds = std::move(socket).listen(workers_.size());
+    for (std::size_t i = 0; i < fds.size(); ++i) {
+      workers_[i]->add_listener(std::move(fds[i]), config);
+    }
+  }
+
   /// Workers serve once: a gateway that starts again has new ones.
   void make_workers() {
     workers_.clear();
@@ -131,6 +145,7 @@ class Gateway::Impl {
   std::shared_ptr<server::GatewayShared> shared_;
   mutable std::mutex mutex_;  // Guards what follows.
   std::vector<std::unique_ptr<server::Worker>> workers_;
+  std::vector<server::ListeningSocket> sockets_;  // For the next start.
   std::uint64_t requests_before_ = 0;
   bool is_running_ = false;
   bool stops_on_signals_ = false;

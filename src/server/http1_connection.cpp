@@ -29,8 +29,10 @@ Task<void> Http1Connection::run() {
   bool is_first = true;
   for (;;) {
     while (input_.empty() && !stream.may_receive()) {
-      if (worker_.is_draining()) co_return;
+      if (is_draining_) co_return;
+      worker_.connection_idle(*this);
       const Wake wake = co_await stream.readable().wait(deadline);
+      worker_.connection_busy(*this);
       if (wake != Wake::signalled) co_return;
     }
     if (!is_first) deadline = worker_.loop().now() + config_->limits.header_timeout;
@@ -72,6 +74,7 @@ Task<void> Http1Connection::linger() {
 }
 
 void Http1Connection::drain() noexcept {
+  is_draining_ = true;
   if (exchange_ == nullptr && stream_->readable().has_waiter()) stream_->readable().set();
 }
 

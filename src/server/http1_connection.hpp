@@ -39,6 +39,7 @@ class Http1Connection final : public Connection, private net::StreamObserver {
   const ListenConfig& config() const noexcept { return *config_; }
   const Peer& peer() const noexcept { return peer_; }
   bool is_trusted() const noexcept { return is_trusted_; }
+  bool is_draining() const noexcept { return is_draining_; }
 
  private:
   /// Serves one request that has begun to arrive; true where another may follow.
@@ -67,6 +68,7 @@ class Http1Connection final : public Connection, private net::StreamObserver {
   GraceTimer grace_;
   std::uint64_t sent_before_grace_ = 0;
   bool is_half_closed_ = false;
+  bool is_draining_ = false;
   bool is_trusted_;
 };
 

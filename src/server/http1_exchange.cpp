@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kHeadRoom = 4 * 1024;
 constexpr std::uint64_t kDiscardLimit = 256 * 1024;
 constexpr Duration kDiscardTime = std::chrono::seconds(2);
+
 }  // namespace
 
 Http1Exchange::Http1Exchange(Http1Connection& connection)
@@ -102,19 +103,15 @@ const Chain& Http1Exchange::open() {
     refusal.headers.set("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
     return refuse(std::move(refusal));
   }
-  Result<NormalisedTarget> target = normalise_target(head_.target, EncodedSlash::reject);
+  Result<NormalisedTarget> target =
+      normalise_target(head_.target, connection_.config().encoded_slash);
   if (!target) return refuse(Response::problem(Status::bad_request, target.error().detail));
   keeps_alive_ = head_.keep_alive;
   body_.begin(head_.framing, head_.expects_continue, !head_.upgrade.empty());
 
   Request request = take_request(*target);
-  const Peer* client = &connection_.peer();
-  if (!connection_.is_trusted()) {
-    remove_untrusted_fields(request.headers);
-  } else if (const auto address = resolve_client(request.headers, connection_.config())) {
-    client = &client_.emplace(*address, std::uint16_t{0});
-  }
-  begin_context(std::move(request), *client);
+  const Peer& client = client_of(request.headers);
+  begin_context(std::move(request), client);
   connection_.input().drop(head_.size);
   connection_.input().release_if_empty();
   if (body_.failure()) {
@@ -123,6 +120,17 @@ const Chain& Http1Exchange::open() {
     return connection_.worker().shared().routes->refusal_chain();
   }
   return connection_.worker().shared().routes->match(*context_);
+}
+
+/// Removes what is not to be believed of what the request says about its client.
+const Peer& Http1Exchange::client_of(Headers& fields) {
+  if (!connection_.is_trusted()) {
+    remove_untrusted_fields(fields);
+    return connection_.peer();
+  }
+  remove_disbelieved_field(fields, connection_.config());
+  const std::optional<IpAddress> address = resolve_client(fields, connection_.config());
+  return address ? client_.emplace(*address, std::uint16_t{0}) : connection_.peer();
 }
 
 Request Http1Exchange::take_request(const NormalisedTarget& target) {
@@ -177,10 +185,16 @@ void Http1Exchange::render(Response& response) const {
   response.body = Body(Chunk::copy_of(content));
 }
 
+/// More content is announced than will be read and thrown away once it is answered.
+bool Http1Exchange::is_much_unread() noexcept {
+  return !body_.has_ended() && context_->scope().running() == 0 &&
+         body_.size().value_or(0) > kDiscardLimit;
+}
+
 void Http1Exchange::write_head(codec::ByteWriter& writer, const Response& response) {
   framing_ = framing_of(response);
   if (framing_.kind == codec::BodyFraming::Kind::until_close || is_refused_ || body_.failure() ||
-      body_.is_continue_pending() || connection_.worker().is_draining()) {
+      body_.is_continue_pending() || is_much_unread() || connection_.is_draining()) {
     keeps_alive_ = false;
   }
   codec::write_response_head(writer, {.status = response.status,

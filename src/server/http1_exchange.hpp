@@ -47,6 +47,7 @@ class Http1Exchange final : public ExchangeHost {
   HeadState receive_head();
   void begin_context(Request&& request, const Peer& client);
   Request take_request(const NormalisedTarget& target);
+  const Peer& client_of(Headers& fields);
   const Chain& open();
   const Chain& refuse(Response refusal);
   Response refusal_of(HeadState state) const;
@@ -58,6 +59,7 @@ class Http1Exchange final : public ExchangeHost {
   Task<Result<>> send_bytes(std::string_view bytes);
   void render(Response& response) const;
   bool allows_content(const Response& response) const noexcept;
+  bool is_much_unread() noexcept;
   codec::BodyFraming framing_of(const Response& response) const;
   bool is_settled() noexcept;
   Task<void> settle(bool is_cut);

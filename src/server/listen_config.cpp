@@ -36,6 +36,8 @@ ListenConfig ListenConfig::from(const ListenOptions& options, std::vector<std::s
   config.limits = options.limits;
   config.head_limits.target = options.limits.target;
   config.head_limits.section = {options.limits.header_bytes, options.limits.header_fields};
+  if (options.client_field == ClientField::forwarded) config.client_field = Field::forwarded;
+  config.encoded_slash = options.encoded_slash;
   check_limits(options.limits, problems);
   for (const std::string& text : options.trusted_proxies) {
     const std::optional<Cidr> block = Cidr::parse(text);
@@ -50,9 +52,12 @@ ListenConfig ListenConfig::from(const ListenOptions& options, std::vector<std::s
 }
 
 bool ListenConfig::trusts(const Peer& peer) const noexcept {
-  return peer.has_address() &&
-         std::any_of(trusted_proxies.begin(), trusted_proxies.end(),
-                     [&peer](const Cidr& block) { return block.contains(peer.ip()); });
+  return peer.has_address() && trusts(peer.ip());
+}
+
+bool ListenConfig::trusts(const IpAddress& address) const noexcept {
+  return std::any_of(trusted_proxies.begin(), trusted_proxies.end(),
+                     [&address](const Cidr& block) { return block.contains(address); });
 }
 
 }  // namespace gatewaykit::server

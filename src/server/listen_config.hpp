@@ -7,6 +7,7 @@
 
 #include "codec/http1_request_parser.hpp"
 #include "gatewaykit/http/address.hpp"
+#include "gatewaykit/http/headers.hpp"
 #include "gatewaykit/server/gateway.hpp"
 
 namespace gatewaykit::server {
@@ -15,10 +16,13 @@ struct ListenConfig {
   ListenLimits limits;
   codec::RequestLimits head_limits;
   std::vector<Cidr> trusted_proxies;
+  Field client_field = Field::x_forwarded_for;  // Or Field::forwarded.
+  EncodedSlash encoded_slash = EncodedSlash::reject;
 
   /// Adds a sentence to `problems` for everything that is wrong.
   static ListenConfig from(const ListenOptions& options, std::vector<std::string>& problems);
   bool trusts(const Peer& peer) const noexcept;
+  bool trusts(const IpAddress& address) const noexcept;
 };
 
 }  // namespace gatewaykit::server

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <string_view>
 
 #include "gatewaykit/core/timer.hpp"
 #include "net/poller.hpp"
@@ -16,20 +15,11 @@ namespace gatewaykit::server {
 
 class Worker;
 
-/// Binds a TCP socket. `shares_port`: several workers have one each (SO_REUSEPORT). Throws
-/// ConfigError with a sentence that names `address`.
-net::Fd bind_socket(std::string_view address, const net::SocketAddress& where, bool shares_port);
-/// The address to bind for "ADDRESS:PORT"; throws ConfigError.
-net::SocketAddress parse_listen_address(std::string_view address);
-/// The port that a socket was bound to.
-std::uint16_t bound_port(int fd);
-
 class Listener final : private net::Pollable {
  public:
+  /// `fd` listens already. Throws ConfigError.
   Listener(Worker& worker, net::Fd fd, std::shared_ptr<const ListenConfig> config);
 
-  /// Listens: clients can connect when it returns. Throws ConfigError.
-  void open();
   /// Takes what has connected already, then closes.
   void close();
   /// Room again: accepts if it had paused.
@@ -39,6 +29,7 @@ class Listener final : private net::Pollable {
   void on_events(std::uint32_t events) noexcept override;
   bool accept_one();
   bool is_full() const noexcept;
+  bool is_awaited() const noexcept;
   void pause() noexcept;
   void retry() noexcept;
 

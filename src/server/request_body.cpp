@@ -76,7 +76,10 @@ bool RequestBody::advance(Chunk& chunk) {
                               : received_ > kSmallRoom;
     const net::IoResult result = input_.receive(stream_, is_large ? kLargeRoom : kSmallRoom);
     if (result.kind == net::IoResult::Kind::would_block) return false;
-    if (result.kind == net::IoResult::Kind::bytes) continue;
+    if (result.kind == net::IoResult::Kind::bytes) {
+      taken_ += result.count;
+      continue;
+    }
     if (is_tunnel_ && result.kind == net::IoResult::Kind::end) {
       has_ended_ = true;
     } else {
@@ -168,12 +171,12 @@ void RequestBody::refuse_tunnel() noexcept {
 
 Task<bool> RequestBody::discard(std::uint64_t limit, TimePoint deadline) {
   const Env env = co_await current_env();
-  const std::uint64_t before = received_;
+  const std::uint64_t before = taken_;
   answers_continue_ = false;
   for (;;) {
     Chunk chunk;
     const bool has_step = !failure_ && advance(chunk);
-    if (failure_ || received_ - before > limit) co_return false;
+    if (failure_ || taken_ - before > limit) co_return false;
     if (has_step && chunk.empty()) co_return true;
     if (has_step) continue;
     const Wake wake = co_await stream_.readable().wait(deadline);

@@ -64,7 +64,8 @@ class RequestBody final : public BodySource {
   codec::BodyFraming framing_;
   std::optional<codec::BodyDecoder> decoder_;  // None where there is no content.
   std::optional<Error> failure_;
-  std::uint64_t received_ = 0;
+  std::uint64_t received_ = 0;  // Content.
+  std::uint64_t taken_ = 0;     // From the stream: framing as well.
   Duration waited_{};  // For the client alone: time in which nobody reads is not its fault.
   Event tunnel_opened_;
   bool expects_continue_ = false;

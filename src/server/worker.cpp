@@ -60,10 +60,6 @@ void Worker::watch_signals(Function<void()> on_signal) {
   }
 }
 
-void Worker::open_listeners() {
-  for (const std::unique_ptr<Listener>& listener : listeners_) listener->open();
-}
-
 void Worker::start() {
   thread_ = std::thread([this] { run(); });
 }
@@ -96,10 +92,10 @@ void Worker::run() {
 void Worker::begin_drain() {
   is_draining_ = true;
   for (const std::unique_ptr<Listener>& listener : listeners_) listener->close();
-  for (Connection* connection = connections_; connection != nullptr;) {
-    Connection* const next = connection->next;
-    connection->drain();
-    connection = next;
+  for (const ConnectionList* const list : {&busy_, &idle_}) {
+    for (Connection* each = list->first(); each != nullptr; each = ConnectionList::after(*each)) {
+      each->drain();
+    }
   }
   drain_timer_.set(loop_.timers(), loop_.now() + shared_.options.drain_timeout);
   drain_scope_.spawn({&loop_, nullptr, &connector_}, drain());
@@ -129,23 +125,40 @@ void Worker::serve(net::Fd fd, const net::SocketAddress& peer,
 }
 
 void Worker::connection_opened(Connection& connection) {
-  connection.next = connections_;
-  if (connections_ != nullptr) connections_->previous = &connection;
-  connections_ = &connection;
+  busy_.add(connection);
   shared_.connections_accepted.fetch_add(1, std::memory_order_relaxed);
   shared_.connections_open.fetch_add(1, std::memory_order_relaxed);
   if (is_draining_) connection.drain();
 }
 
 void Worker::connection_closed(Connection& connection) noexcept {
-  if (connection.next != nullptr) connection.next->previous = connection.previous;
-  if (connection.previous != nullptr) {
-    connection.previous->next = connection.next;
-  } else {
-    connections_ = connection.next;
-  }
+  list_of(connection).remove(connection);
   shared_.connections_open.fetch_sub(1, std::memory_order_relaxed);
   for (const std::unique_ptr<Listener>& listener : listeners_) listener->resume();
+}
+
+ConnectionList& Worker::list_of(const Connection& connection) noexcept {
+  return connection.idle_since_ == kNever ? busy_ : idle_;
+}
+
+void Worker::connection_idle(Connection& connection) noexcept {
+  list_of(connection).remove(connection);
+  connection.idle_since_ = loop_.now();
+  idle_.add(connection);
+}
+
+void Worker::connection_busy(Connection& connection) noexcept {
+  list_of(connection).remove(connection);
+  connection.idle_since_ = kNever;
+  busy_.add(connection);
+}
+
+void Worker::make_room() noexcept {
+  Connection* const longest = idle_.first();
+  if (longest == nullptr) return;
+  if (loop_.now() - longest->idle_since_ < shared_.options.idle_when_full) return;
+  connection_busy(*longest);  // Until it has ended, so that the next one to give way is another.
+  longest->drain();
 }
 
 std::string_view Worker::date() noexcept {

@@ -13,12 +13,11 @@
 #include "gatewaykit/core/cancel_scope.hpp"
 #include "net/loop.hpp"
 #include "net/socket_connector.hpp"
+#include "server/connection.hpp"
 #include "server/listener.hpp"
 #include "server/shared.hpp"
 
 namespace gatewaykit::server {
-
-class Connection;
 
 class Worker {
  public:
@@ -27,12 +26,10 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
   ~Worker();
 
-  /// Before `start`. Takes a bound socket over.
+  /// Before `start`. Takes a listening socket over.
   void add_listener(net::Fd fd, std::shared_ptr<const ListenConfig> config);
   /// SIGTERM and SIGINT call `on_signal` on this worker's thread.
   void watch_signals(Function<void()> on_signal);
-  /// Listens; throws ConfigError where another has taken an address since it was bound.
-  void open_listeners();
   void start();
   /// Any thread. The second call ends the drain at once.
   void stop();
@@ -43,12 +40,16 @@ class Worker {
   GatewayShared& shared() noexcept { return shared_; }
   net::Loop& loop() noexcept { return loop_; }
   Env env() noexcept { return {&loop_, &scope_, &connector_}; }
-  bool is_draining() const noexcept { return is_draining_; }
   /// Serves an accepted socket until its end.
   void serve(net::Fd fd, const net::SocketAddress& peer,
              const std::shared_ptr<const ListenConfig>& config);
   void connection_opened(Connection& connection);
   void connection_closed(Connection& connection) noexcept;
+  /// It waits for a request; it waits no more.
+  void connection_idle(Connection& connection) noexcept;
+  void connection_busy(Connection& connection) noexcept;
+  /// Ends the connection that has been idle for longest, if that is long enough.
+  void make_room() noexcept;
   void count_request() noexcept {
     // One writer: no locked instruction needed.
     requests_.store(requests_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -59,6 +60,7 @@ class Worker {
  private:
   void run();
   void begin_drain();
+  ConnectionList& list_of(const Connection& connection) noexcept;
   Task<void> drain();
   void close_signals() noexcept;
   static void on_trim_timer(Timer& timer) noexcept;
@@ -84,7 +86,8 @@ class Worker {
   DrainTimer drain_timer_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<SignalWatch> signals_;
-  Connection* connections_ = nullptr;  // Intrusive list.
+  ConnectionList busy_;
+  ConnectionList idle_;  // Those that have been idle for longest come first.
   std::atomic<std::uint64_t> requests_{0};
   bool is_draining_ = false;
   std::thread thread_;

@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <deque>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -187,7 +188,17 @@ class MemoryNetwork::Impl final : public Connector {
     if (listener == nullptr) {
       co_return Error(Errc::connect_failed, Origin::upstream, "Connection refused", true);
     }
-    co_return net::StreamPtr(listener->connect());
+    if (descriptors_in_use() >= most_descriptors) {
+      co_return Error(Errc::connect_failed, Origin::gateway, "Too many open files", true);
+    }
+    std::unique_ptr<MemoryStream> stream = listener->connect();
+    stream->hold(descriptors);
+    co_return net::StreamPtr(std::move(stream));
+  }
+
+  /// Each of them holds `descriptors`.
+  std::size_t descriptors_in_use() const noexcept {
+    return static_cast<std::size_t>(descriptors.use_count()) - 1;
   }
 
   Task<Result<std::vector<IpAddress>>> resolve(std::string host, Duration timeout) override {
@@ -210,6 +221,8 @@ class MemoryNetwork::Impl final : public Connector {
   VirtualExecutor& executor;
   std::map<std::string, Address> addresses;  // Nodes stay where they are: attempts hold them.
   std::map<std::string, Host> hosts;
+  const std::shared_ptr<const int> descriptors = std::make_shared<const int>(0);
+  std::size_t most_descriptors = std::numeric_limits<std::size_t>::max();
 };
 
 MemoryNetwork::MemoryNetwork(VirtualExecutor& executor) : impl_(std::make_unique<Impl>(executor)) {
@@ -239,6 +252,8 @@ void MemoryNetwork::ignore(std::string_view address) {
 void MemoryNetwork::answer(std::string_view address) {
   impl_->addresses[key_of(endpoint_of(address))].is_ignored = false;
 }
+
+void MemoryNetwork::limit_descriptors(std::size_t most) { impl_->most_descriptors = most; }
 
 Task<MemorySocket> MemoryNetwork::connect(std::string address) {
   Connector::Endpoint endpoint = endpoint_of(address);

@@ -41,6 +41,9 @@ class MemoryStream final : public net::Stream, private Timer {
   void shutdown_send() noexcept override;
   void reset_on_close() noexcept override { resets_on_close_ = true; }
 
+  /// Held until the stream goes.
+  void hold(std::shared_ptr<const void> held) noexcept { held_ = std::move(held); }
+
  private:
   friend MemoryStreamPair make_memory_pair(Executor& executor, const ConnectionOptions& options);
 
@@ -76,6 +79,7 @@ class MemoryStream final : public net::Stream, private Timer {
   void announce_next_arrival() noexcept;
   void announce() noexcept;
 
+  std::shared_ptr<const void> held_;
   Executor& executor_;
   const LinkOptions outgoing_;
   MemoryStream* peer_ = nullptr;

@@ -81,7 +81,7 @@ Task<Result<Lease>> Lane::dial(TimePoint deadline) {
 
   // On failure the next address gets what is left of the time.
   const std::size_t count = endpoint_count();
-  for (std::size_t tried = 0;; ++tried) {
+  for (std::size_t tried = 0;;) {
     const Duration left = end - env.executor->now();
     if (left <= Duration::zero()) {
       co_return timed_out(Errc::connect_timeout, Origin::upstream, env.executor->now(), deadline);
@@ -99,10 +99,13 @@ Task<Result<Lease>> Lane::dial(TimePoint deadline) {
     }
     const Errc code = stream.error().code;
     if (code == Errc::cancelled) co_return std::move(stream.error());
+    // The descriptors that are lacking may be those of connections that nobody needs now.
+    const bool is_own_shortage = stream.error().origin == Origin::gateway;
+    if (is_own_shortage && pool_.close_oldest_idle()) continue;
     if (code == Errc::connect_timeout && env.executor->now() >= deadline) {
       co_return Error(Errc::total_timeout, Origin::upstream);
     }
-    if (tried + 1 == count) co_return std::move(stream.error());
+    if (++tried == count) co_return std::move(stream.error());
   }
 }
 
@@ -242,9 +245,13 @@ void Lane::close_oldest_idle() noexcept {
   if (oldest_idle_ != nullptr) drop_idle(*oldest_idle_);
 }
 
+TimePoint Lane::oldest_idle_since() const noexcept {
+  return oldest_idle_ == nullptr ? kNever : oldest_idle_->idle_since();
+}
+
 TimePoint Lane::drop_unused_since(TimePoint limit) noexcept {
   while (oldest_idle_ != nullptr && oldest_idle_->idle_since() <= limit) drop_idle(*oldest_idle_);
-  return oldest_idle_ == nullptr ? kNever : oldest_idle_->idle_since();
+  return oldest_idle_since();
 }
 
 }  // namespace gatewaykit::upstream

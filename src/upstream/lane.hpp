@@ -42,6 +42,9 @@ class Lane {
   void close(Http1Connection& connection) noexcept;
   void drop_idle(Http1Connection& connection) noexcept;
 
+  /// Since when its oldest idle connection has been unused; kNever where none is idle.
+  TimePoint oldest_idle_since() const noexcept;
+  void close_oldest_idle() noexcept;
   /// Closes idle connections unused since `limit` or longer; when the next one was used last,
   /// kNever where none is left.
   TimePoint drop_unused_since(TimePoint limit) noexcept;
@@ -79,7 +82,6 @@ class Lane {
   void unlink_idle(Http1Connection& connection) noexcept;
   void destroy(Http1Connection& connection) noexcept;
   void free_slot() noexcept;
-  void close_oldest_idle() noexcept;
 
   WorkerPool& pool_;
   Target& target_;

@@ -34,6 +34,16 @@ void WorkerPool::drop_user() noexcept {
   if (--users_ == 0 && is_abandoned_) delete this;
 }
 
+bool WorkerPool::close_oldest_idle() noexcept {
+  const auto is_older = [](const std::unique_ptr<Lane>& a, const std::unique_ptr<Lane>& b) {
+    return a->oldest_idle_since() < b->oldest_idle_since();
+  };
+  Lane& lane = **std::min_element(lanes_.begin(), lanes_.end(), is_older);
+  if (lane.oldest_idle_since() == kNever) return false;
+  lane.close_oldest_idle();
+  return true;
+}
+
 void WorkerPool::watch_idle(TimePoint now) {
   if (deadline() == kNever) set(executor_.timers(), now + options().keep_alive);
 }

@@ -65,6 +65,8 @@ class WorkerPool final : private Timer {
   /// May be the end of this object.
   void drop_user() noexcept;
 
+  /// Closes that idle connection of all lanes that was used longest ago; false where none is idle.
+  bool close_oldest_idle() noexcept;
   /// A connection has become idle: makes sure that it is looked at when its time is over.
   void watch_idle(TimePoint now);
 

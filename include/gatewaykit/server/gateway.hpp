@@ -19,6 +19,7 @@
 #include "gatewaykit/export.hpp"
 #include "gatewaykit/http/request.hpp"
 #include "gatewaykit/http/response.hpp"
+#include "gatewaykit/http/target.hpp"
 #include "gatewaykit/routing/router.hpp"
 
 namespace gatewaykit {
@@ -45,10 +46,22 @@ struct ListenLimits {
   Duration half_close = std::chrono::seconds(5);
 };
 
+/// The field in which the proxies before this gateway tell the client's address. Only one can be
+/// believed: most proxies write one of them and let pass what a client wrote into the other.
+enum class ClientField : std::uint8_t {
+  x_forwarded_for,  ///< X-Forwarded-For, which nearly every proxy writes.
+  forwarded,        ///< Forwarded (RFC 7239).
+};
+
 struct ListenOptions {
   ListenLimits limits = {};
-  /// Addresses and CIDR blocks whose forwarding fields are believed.
+  /// Addresses and CIDR blocks whose forwarding fields are believed. From all others they are
+  /// removed.
   std::vector<std::string> trusted_proxies = {};
+  /// Where those proxies tell the client's address. The other field is removed.
+  ClientField client_field = ClientField::x_forwarded_for;
+  /// What becomes of `%2F` in a path: by default a request with it is refused (400).
+  EncodedSlash encoded_slash = EncodedSlash::reject;
 };
 
 struct GatewayOptions {
@@ -58,6 +71,9 @@ struct GatewayOptions {
   /// Client connections over all workers; beyond it the listeners pause. None: what the
   /// descriptor limit of the process allows, with a target connection for each and a reserve.
   std::optional<std::size_t> max_connections = std::nullopt;
+  /// While that limit keeps new clients waiting, a connection that has been idle for so long (or is
+  /// new and has not said a thing) gives way to them, the longest idle first.
+  Duration idle_when_full = std::chrono::seconds(1);
   /// Receives the gateway's own lines: faults, drops, reloads.
   LogSink log = &log_to_stderr;
 };
@@ -81,12 +97,13 @@ class GATEWAYKIT_EXPORT Gateway {
   ~Gateway();
 
   /// Binds "ADDRESS:PORT" ("[V6]:PORT"); port 0 takes a free one. Returns the port. Nothing is
-  /// accepted before `start`. Throws ConfigError where the address is malformed, in use or refused.
+  /// accepted before `start`. Throws ConfigError where the address is malformed, in use or refused,
+  /// and while the gateway runs.
   std::uint16_t listen(std::string_view address, ListenOptions options = {});
 
   /// Serves on threads of its own and returns: clients can connect from now on. May be called again
   /// after the gateway has stopped, if `listen` is called again as well. Throws ConfigError where
-  /// another has taken an address since it was bound.
+  /// another has taken an address since it was bound; all addresses are given up then.
   void start();
   /// Stops accepting, lets running exchanges end within drain_timeout, then ends the workers.
   /// Returns at once; `wait` tells when it is done. Safe inside a handler.

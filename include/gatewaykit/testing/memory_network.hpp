@@ -113,6 +113,9 @@ class GATEWAYKIT_EXPORT MemoryNetwork {
   /// Connection attempts get no answer at all; `answer` goes back to listening or refusing.
   void ignore(std::string_view address);
   void answer(std::string_view address);
+  /// Whoever dials more open connections than this runs out of descriptors: Errc::connect_failed
+  /// of Origin::gateway.
+  void limit_descriptors(std::size_t most);
   /// Dials as a client would. Throws std::runtime_error where it is refused.
   Task<MemorySocket> connect(std::string address);
   /// How often that address was dialled, whatever came of it.

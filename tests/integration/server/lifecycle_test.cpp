@@ -247,6 +247,45 @@ TEST_CASE("an address in use, or none, is refused before anything listens") {
   CHECK(problems.size() == 3);
 }
 
+TEST_CASE("an address that another gateway serves meanwhile is refused, whoever would share it") {
+  const unsigned workers = GENERATE(1U, 2U);
+  const auto with_workers = [workers] {
+    GatewayOptions options;
+    options.workers = workers;
+    return options;
+  };
+  Gateway first(answering("first"), with_workers());
+  Gateway second(answering("second"), with_workers());
+  const std::string address = "127.0.0.1:" + std::to_string(first.listen("127.0.0.1:0"));
+  static_cast<void>(second.listen("127.0.0.1:0"));
+  static_cast<void>(second.listen(address));  // Nobody listens there yet.
+  first.start();
+  const auto problems = problems_of([&] { second.start(); });
+  REQUIRE(problems.size() == 1);
+  CHECK(problems.front().find("'" + address + "'") != std::string::npos);
+  // It can be started all the same, elsewhere.
+  const std::uint16_t port = second.listen("127.0.0.1:0");
+  second.start();
+  SocketPeer client = SocketPeer::dial(port);
+  client.write(kGet);
+  CHECK(client.read_message().body == "second");
+}
+
+TEST_CASE("an address given twice to one gateway is refused at the start") {
+  GatewayOptions options;
+  options.workers = 2;
+  Gateway gateway(answering("x"), std::move(options));
+  const std::string address = "127.0.0.1:" + std::to_string(gateway.listen("127.0.0.1:0"));
+  static_cast<void>(gateway.listen(address));
+  CHECK(problems_of([&] { gateway.start(); }).size() == 1);
+}
+
+TEST_CASE("no address is added while a gateway runs") {
+  Served served(answering("x"));
+  CHECK(problems_of([&] { static_cast<void>(served.gateway().listen("127.0.0.1:0")); }).size() ==
+        1);
+}
+
 TEST_CASE("port 0 is one port for all workers, and all of them serve it") {
   GatewayOptions options;
   options.workers = 2;
@@ -263,6 +302,7 @@ TEST_CASE("port 0 is one port for all workers, and all of them serve it") {
   Served served(std::move(router), {}, std::move(options));
   // The kernel spreads connections by a hash: with two hundred, one side without any is no chance.
   for (int i = 0; i < 200; ++i) CHECK(served.get("/").body == "ok");
+  const std::lock_guard lock(mutex);
   CHECK(workers.size() == 2);
 }
 

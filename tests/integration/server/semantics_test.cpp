@@ -311,6 +311,36 @@ TEST_CASE("forwarding fields are believed from trusted proxies alone") {
     CHECK(recorder.last().field("x-forwarded-proto") == "https");
     CHECK(client == "203.0.113.9");
   }
+  SECTION("in the field that they write, and what a client wrote into the other is dropped") {
+    listen.trusted_proxies = {"127.0.0.0/8"};
+    listen.client_field = ClientField::forwarded;
+    Served served(std::move(router), listen);
+    CHECK(served
+              .ask("GET / HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-For: 198.51.100.1\r\n"
+                   "Forwarded: for=203.0.113.9;proto=https\r\n\r\n")
+              .status() == 200);
+    CHECK(client == "203.0.113.9");
+    CHECK(recorder.last().fields("forwarded") ==
+          std::vector<std::string>{"for=203.0.113.9;proto=https", "for=127.0.0.1"});
+    CHECK(recorder.last().field("x-forwarded-for") == "203.0.113.9, 127.0.0.1");
+  }
+}
+
+TEST_CASE("an encoded slash is refused unless the listener keeps it") {
+  Recorder recorder;
+  ListenOptions listen;
+  SECTION("refused") {
+    Served served(forwarding_to(recorder.origin()), listen);
+    CHECK(served.get("/a%2Fb").status() == 400);
+    CHECK(recorder.requests().empty());
+  }
+  SECTION("kept as it is") {
+    listen.encoded_slash = EncodedSlash::keep;
+    Served served(forwarding_to(recorder.origin()), listen);
+    CHECK(served.get("/a%2fb").status() == 200);
+    CHECK(recorder.last().target() == "/a%2Fb");
+    CHECK(served.get("/a%2F..%2Fb").status() == 400);
+  }
 }
 
 TEST_CASE("bytes of a tunnel pass both ways, and each side may end first") {

@@ -173,6 +173,16 @@ TEST_CASE("a problem is rendered as RFC 9457 has it") {
         "\n");
 }
 
+TEST_CASE("what a host says of a problem is JSON whatever bytes it holds") {
+  const std::string rendered =
+      render_problem(Status::bad_request, "\"\\\n\x7f\xc3\xa4 \xff \xc3", "");
+  CHECK(rendered ==
+        R"({"type":"about:blank","title":"Bad Request","status":400,"detail":"\"\\\u000a\u007f)"
+        "\xc3\xa4"
+        R"( \ufffd \ufffd"})"
+        "\n");
+}
+
 TEST_CASE("nothing that is put into a problem breaks out of its string") {
   const std::string hostile = "\"\\\n\r\t\x01\x7f</script>\xc3\xa9";
   CHECK(render_problem(Status::bad_request, hostile, "\"}") ==

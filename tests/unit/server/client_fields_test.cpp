@@ -24,21 +24,28 @@ Headers headers_of(const Lines& lines) {
   return headers;
 }
 
-/// The client's address by these lines, where 10.0.0.0/8 and 2001:db8:ffff::/48 are proxies; "none"
-/// without.
-std::string client_by(const Lines& lines) {
+/// 10.0.0.0/8 and 2001:db8:ffff::/48 are proxies, which tell the client in `field`.
+ListenConfig proxies_with(ClientField field) {
   ListenOptions options;
   options.trusted_proxies = {"10.0.0.0/8", "2001:db8:ffff::/48"};
+  options.client_field = field;
   std::vector<std::string> problems;
-  const ListenConfig config = ListenConfig::from(options, problems);
+  ListenConfig config = ListenConfig::from(options, problems);
   REQUIRE(problems.empty());
-  const std::optional<IpAddress> client = resolve_client(headers_of(lines), config);
+  return config;
+}
+
+/// The client's address by these lines; "none" without.
+std::string client_by(const Lines& lines, ClientField field = ClientField::x_forwarded_for) {
+  const std::optional<IpAddress> client = resolve_client(headers_of(lines), proxies_with(field));
   return client ? client->to_string() : "none";
 }
 std::string by_x_forwarded_for(const std::string& value) {
   return client_by({{"X-Forwarded-For", value}});
 }
-std::string by_forwarded(const std::string& value) { return client_by({{"Forwarded", value}}); }
+std::string by_forwarded(const std::string& value) {
+  return client_by({{"Forwarded", value}}, ClientField::forwarded);
+}
 
 }  // namespace
 
@@ -114,16 +121,28 @@ TEST_CASE("several lines are one list, in their order") {
   CHECK(client_by({{"X-Forwarded-For", "198.51.100.1, 203.0.113.7"},
                    {"X-Mine", "192.0.2.1"},
                    {"x-forwarded-for", "10.0.0.1"}}) == "203.0.113.7");
-  CHECK(client_by({{"Forwarded", "for=203.0.113.7"}, {"Forwarded", "for=10.0.0.1"}}) ==
-        "203.0.113.7");
+  CHECK(client_by({{"Forwarded", "for=203.0.113.7"}, {"Forwarded", "for=10.0.0.1"}},
+                  ClientField::forwarded) == "203.0.113.7");
   CHECK(client_by({{"X-Forwarded-For", "198.51.100.1"}, {"X-Forwarded-For", "203.0.113.7"}}) ==
         "203.0.113.7");
 }
 
-TEST_CASE("Forwarded counts, where there are both") {
-  CHECK(client_by({{"X-Forwarded-For", "198.51.100.1"}, {"Forwarded", "for=203.0.113.7"}}) ==
-        "203.0.113.7");
-  CHECK(client_by({{"Forwarded", "for=unknown"}, {"X-Forwarded-For", "198.51.100.1"}}) == "none");
+// A proxy that writes one of them lets pass what the client wrote into the other.
+TEST_CASE("one field counts, and the other is removed") {
+  const Lines both = {{"X-Forwarded-For", "198.51.100.1"}, {"Forwarded", "for=203.0.113.7"}};
+  CHECK(client_by(both) == "198.51.100.1");
+  CHECK(client_by(both, ClientField::forwarded) == "203.0.113.7");
+  CHECK(client_by({{"Forwarded", "for=203.0.113.7"}}) == "none");
+  CHECK(client_by({{"X-Forwarded-For", "198.51.100.1"}}, ClientField::forwarded) == "none");
+
+  Headers headers = headers_of(both);
+  server::remove_disbelieved_field(headers, proxies_with(ClientField::x_forwarded_for));
+  CHECK(headers.size() == 1);
+  CHECK(headers.contains(Field::x_forwarded_for));
+  headers = headers_of(both);
+  server::remove_disbelieved_field(headers, proxies_with(ClientField::forwarded));
+  CHECK(headers.size() == 1);
+  CHECK(headers.contains(Field::forwarded));
 }
 
 TEST_CASE("addresses are read in all their forms") {

@@ -464,19 +464,26 @@ TEST_CASE("what is left is read and forgotten, and the next message is not touch
     CHECK(world.read_one() == "hello");
     world.trickle("world" + std::string(kNextRequest), 1s, 1);
   }
-  CHECK(world.discard(5, 2s));
+  CHECK(world.discard(200, 2s));
   CHECK(world.body.has_ended());
   CHECK(world.left() == kNextRequest);
 }
 
-TEST_CASE("no more than the limit is forgotten") {
+TEST_CASE("no more than the limit is forgotten, and framing counts as well") {
   World world;
   world.begin(BodyFraming::chunked());
-  world.trickle("5\r\nhello\r\n", 10ms, 1000);
   const TimePoint begun = world.executor.now();
-  CHECK_FALSE(world.discard(100, 2s));
-  CHECK(world.body.received() == 105);
-  CHECK(world.executor.now() - begun == 210ms);
+  SECTION("chunks") {
+    world.trickle("5\r\nhello\r\n", 10ms, 1000);
+    CHECK_FALSE(world.discard(100, 2s));
+    CHECK(world.body.received() == 55);
+  }
+  SECTION("extensions of chunks") {
+    world.trickle("1;e=zz\r\nx\r\n", 10ms, 1000);
+    CHECK_FALSE(world.discard(110, 2s));
+    CHECK(world.body.received() == 11);
+  }
+  CHECK(world.executor.now() - begun == 110ms);
 }
 
 TEST_CASE("forgetting takes no longer than it may, however the content comes") {

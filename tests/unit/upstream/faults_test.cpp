@@ -48,6 +48,34 @@ TEST_CASE("a target that refuses the connection: connect_failed, at once") {
   CHECK(ex.context().get<UpstreamReport>()->target == "memory:users");
 }
 
+TEST_CASE("a lack of descriptors takes those of connections that nobody needs, the oldest first") {
+  World world;
+  FakeUpstream a(world.network, "memory:a");
+  FakeUpstream b(world.network, "memory:b");
+  FakeUpstream c(world.network, "memory:c");
+  for (FakeUpstream* const target : {&a, &b, &c}) target->answer_all(ok("x"));
+  UpstreamOptions options;
+  options.targets = {"memory:a", "memory:b", "memory:c"};
+  options.balance = Balance::round_robin;
+  const UpstreamPool pool(options);
+  world.network.limit_descriptors(2);
+  for (int i = 0; i < 3; ++i) {
+    CHECK(world.get(pool).status == 200);
+    world.executor.advance(1s);
+  }
+  std::size_t open = 0;
+  for (const auto& target : pool.stats().targets) open += target.connections;
+  CHECK(open == 2);
+
+  SECTION("and where all are needed, it is the gateway's fault, not the target's") {
+    world.network.limit_descriptors(0);
+    for (int i = 0; i < 2; ++i) CHECK(world.get(pool).status == 0);
+    const Answer answer = world.get(pool);
+    REQUIRE(answer.error);
+    CHECK(answer.error->origin == Origin::gateway);
+  }
+}
+
 TEST_CASE("a target that never takes the connection: connect_timeout") {
   World world;
   world.network.ignore("memory:users");

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/listening_socket.hpp"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+#include "gatewaykit/core/error.hpp"
+
+namespace gatewaykit::server {
+
+namespace {
+
+[[noreturn]] void refuse_address(std::string_view address, std::string_view reason) {
+  throw ConfigError({fmt::format("cannot listen on '{}': {}", address, reason)});
+}
+
+net::SocketAddress parse_listen_address(std::string_view address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos) refuse_address(address, "expected ADDRESS:PORT");
+  std::string_view host = address.substr(0, colon);
+  const std::string_view digits = address.substr(colon + 1);
+  Connector::Endpoint endpoint;
+  const char* const end = digits.data() + digits.size();
+  const auto [rest, failure] = std::from_chars(digits.data(), end, endpoint.port);
+  if (failure != std::errc() || rest != end) {
+    refuse_address(address, "the port is no number up to 65535");
+  }
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  const std::optional<IpAddress> ip = IpAddress::parse(host == "localhost" ? "127.0.0.1" : host);
+  if (!ip) refuse_address(address, "the host is no IP address");
+  endpoint.address = *ip;
+  return *net::SocketAddress::from(endpoint);
+}
+
+void turn_on(int fd, int option) noexcept {
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, option, &on, sizeof(on));
+}
+
+}  // namespace
+
+ListeningSocket::ListeningSocket(std::string_view address,
+                                 std::shared_ptr<const ListenConfig> config)
+    : address_(address),
+      config_(std::move(config)),
+      where_(parse_listen_address(address)),
+      fd_(bind(false)) {
+  ::getsockname(fd_.get(), where_.get(), &where_.size);
+}
+
+std::uint16_t ListeningSocket::port() const noexcept { return where_.to_peer().port(); }
+
+/// The first one listens before it may share its port: it is refused where anybody else listens,
+/// even one who would share.
+std::vector<net::Fd> ListeningSocket::listen(std::size_t count) && {
+  std::vector<net::Fd> sockets;
+  listen_on(fd_);
+  if (count > 1) turn_on(fd_.get(), SO_REUSEPORT);
+  sockets.push_back(std::move(fd_));
+  while (sockets.size() < count) {
+    sockets.push_back(bind(true));
+    listen_on(sockets.back());
+  }
+  return sockets;
+}
+
+net::Fd ListeningSocket::bind(bool shares_port) const {
+  net::Fd fd(::socket(where_.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) refuse(std::strerror(errno));
+  turn_on(fd.get(), SO_REUSEADDR);
+  if (shares_port) turn_on(fd.get(), SO_REUSEPORT);
+  if (::bind(fd.get(), where_.get(), where_.size) != 0) refuse(std::strerror(errno));
+  return fd;
+}
+
+void ListeningSocket::listen_on(const net::Fd& fd) const {
+  if (::listen(fd.get(), SOMAXCONN) != 0) refuse(std::strerror(errno));
+}
+
+void ListeningSocket::refuse(std::string_view reason) const { refuse_address(address_, reason); }
+
+}  // namespace gatewaykit::server
