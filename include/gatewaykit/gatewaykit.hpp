@@ -2,6 +2,7 @@
 // All of gatewaykit that a host needs to wire a gateway.
 #pragma once
 
+#include "gatewaykit/config/load.hpp"
 #include "gatewaykit/middleware/access_log.hpp"
 #include "gatewaykit/middleware/proxy.hpp"
 #include "gatewaykit/middleware/request_id.hpp"

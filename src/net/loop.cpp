@@ -77,6 +77,18 @@ void Loop::post(Function<void()> job) {
   uv_async_send(&async_);
 }
 
+void Loop::offload(Function<void()> job) {
+  struct Work {
+    uv_work_t request;
+    Function<void()> job;
+  };
+  auto* const work = new Work{{}, std::move(job)};
+  work->request.data = work;
+  uv_queue_work(
+      uv_, &work->request, [](uv_work_t* request) { static_cast<Work*>(request->data)->job(); },
+      [](uv_work_t* request, int) { delete static_cast<Work*>(request->data); });
+}
+
 void Loop::run_posted() {
   std::vector<Function<void()>> jobs;
   {

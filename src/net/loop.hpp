@@ -31,6 +31,8 @@ class Loop final : public Executor {
   void close(Function<void()> on_closed);
 
   void post(Function<void()> job) override;
+  /// Runs `job` on a thread of libuv's pool. Own thread only; the loop lives until it is done.
+  void offload(Function<void()> job);
 
   Poller& poller() noexcept { return poller_; }
   uv_loop_t* uv() noexcept { return uv_; }

@@ -99,6 +99,13 @@ class Gateway::Impl {
     make_workers();
   }
 
+  void swap_routes(Router router) {
+    std::shared_ptr<const RouteSet> routes = RouteSet::compile(std::move(router));
+    const std::lock_guard lock(mutex_);
+    shared_->set_routes(std::move(routes));
+    for (const std::unique_ptr<server::Worker>& worker : workers_) worker->notice_routes();
+  }
+
   void stop_on_signals() { stops_on_signals_ = true; }
 
   std::shared_ptr<const server::GatewayShared> shared() const noexcept { return shared_; }
@@ -171,6 +178,8 @@ int Gateway::run() {
   wait();
   return 0;
 }
+
+void Gateway::swap_routes(Router router) { impl_->swap_routes(std::move(router)); }
 
 void Gateway::stop_on_signals() { impl_->stop_on_signals(); }
 

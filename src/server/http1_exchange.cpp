@@ -41,6 +41,7 @@ Task<Http1Exchange::End> Http1Exchange::run(TimePoint head_deadline) {
 
   // 2. Its route, or why there is none.
   connection_.worker().count_request();
+  routes_ = connection_.worker().routes();
   const Chain& chain = state == HeadState::complete ? open() : refuse(refusal_of(state));
 
   // 3. The answer of its chain, sent while it is produced.
@@ -117,9 +118,9 @@ const Chain& Http1Exchange::open() {
   if (body_.failure()) {
     is_refused_ = true;
     context_->refuse(Response::failure(*body_.failure()));
-    return connection_.worker().shared().routes->refusal_chain();
+    return routes_->refusal_chain();
   }
-  return connection_.worker().shared().routes->match(*context_);
+  return routes_->match(*context_);
 }
 
 /// Removes what is not to be believed of what the request says about its client.
@@ -157,7 +158,7 @@ const Chain& Http1Exchange::refuse(Response refusal) {
   request.scheme = "http";
   begin_context(std::move(request), connection_.peer());
   context_->refuse(std::move(refusal));
-  return connection_.worker().shared().routes->refusal_chain();
+  return routes_->refusal_chain();
 }
 
 bool Http1Exchange::allows_content(const Response& response) const noexcept {

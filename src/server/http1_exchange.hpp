@@ -10,10 +10,10 @@
 #include "codec/http1_writer.hpp"
 #include "gatewaykit/http/target.hpp"
 #include "gatewaykit/routing/context.hpp"
-#include "routing/route_set.hpp"
 #include "server/content_sender.hpp"
 #include "server/http1_connection.hpp"
 #include "server/request_body.hpp"
+#include "server/served_routes.hpp"
 
 namespace gatewaykit::server {
 
@@ -66,6 +66,7 @@ class Http1Exchange final : public ExchangeHost {
   End finish(bool is_cut);
 
   Http1Connection& connection_;
+  ServedRoutes::Use routes_;  // What the context refers to.
   codec::RequestParser parser_;
   codec::RequestHead head_;
   RequestBody body_;

@@ -21,9 +21,10 @@ Error as_upstream_fault(Error error) {
 Task<Response> handle_in_process(std::shared_ptr<const GatewayShared> shared, Request request) {
   const Env env = co_await current_env();
   const TimePoint started = env.executor->now();
+  const std::shared_ptr<const RouteSet> routes = shared->routes();
   const Peer peer;
   Context context(env, std::move(request), peer, peer, false, nullptr);
-  const Next next(shared->routes->match(context));
+  const Next next(routes->match(context));
   Response response;
   std::string content;
   try {

@@ -47,6 +47,10 @@ void turn_on(int fd, int option) noexcept {
 
 }  // namespace
 
+void check_listen_address(std::string_view address) {
+  static_cast<void>(parse_listen_address(address));
+}
+
 ListeningSocket::ListeningSocket(std::string_view address,
                                  std::shared_ptr<const ListenConfig> config)
     : address_(address),

@@ -16,6 +16,9 @@
 
 namespace gatewaykit::server {
 
+/// Throws ConfigError where `address` is none that can be listened on.
+void check_listen_address(std::string_view address);
+
 class ListeningSocket {
  public:
   /// Binds "ADDRESS:PORT". Throws ConfigError with a sentence that names the address.

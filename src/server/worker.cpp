@@ -37,7 +37,13 @@ struct Worker::SignalWatch {
 };
 
 Worker::Worker(GatewayShared& shared)
-    : shared_(shared), connector_(loop_), trim_timer_(*this), drain_timer_(scope_) {}
+    : shared_(shared),
+      connector_(loop_),
+      routes_([this](std::shared_ptr<const RouteSet> unused) { dispose(std::move(unused)); }),
+      trim_timer_(*this),
+      drain_timer_(scope_) {
+  adopt_routes();
+}
 
 Worker::~Worker() = default;
 
@@ -74,6 +80,24 @@ void Worker::stop() {
   });
 }
 
+/// Many routes take a while to destroy, and a log among their layers writes what it still holds.
+void Worker::dispose(std::shared_ptr<const RouteSet> unused) {
+  if (!is_running_) return;
+  loop_.offload([unused = std::move(unused)]() mutable { unused.reset(); });
+}
+
+void Worker::notice_routes() {
+  loop_.post([this] {
+    if (shared_.swaps() != swaps_) adopt_routes();
+  });
+}
+
+/// Where they are swapped between the two lines, the next request adopts them again.
+void Worker::adopt_routes() {
+  swaps_ = shared_.swaps();
+  routes_.swap(shared_.routes());
+}
+
 void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }
@@ -84,7 +108,9 @@ void Worker::run() {
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
   trim_timer_.set(loop_.timers(), loop_.now() + kTrimInterval);
+  is_running_ = true;
   loop_.run();
+  is_running_ = false;
   listeners_.clear();
   loop_.locals().clear(loop_);
 }

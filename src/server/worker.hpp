@@ -15,6 +15,7 @@
 #include "net/socket_connector.hpp"
 #include "server/connection.hpp"
 #include "server/listener.hpp"
+#include "server/served_routes.hpp"
 #include "server/shared.hpp"
 
 namespace gatewaykit::server {
@@ -34,11 +35,18 @@ class Worker {
   /// Any thread. The second call ends the drain at once.
   void stop();
   void join();
+  /// Any thread. The shared routes have been swapped: has an idle worker let go of the old ones.
+  void notice_routes();
   std::uint64_t requests() const noexcept { return requests_.load(std::memory_order_relaxed); }
 
   // --- For listeners and connections.
   GatewayShared& shared() noexcept { return shared_; }
   net::Loop& loop() noexcept { return loop_; }
+  /// The routes of now.
+  ServedRoutes::Use routes() {
+    if (shared_.swaps() != swaps_) adopt_routes();
+    return routes_.use();
+  }
   Env env() noexcept { return {&loop_, &scope_, &connector_}; }
   /// Serves an accepted socket until its end.
   void serve(net::Fd fd, const net::SocketAddress& peer,
@@ -63,6 +71,8 @@ class Worker {
   ConnectionList& list_of(const Connection& connection) noexcept;
   Task<void> drain();
   void close_signals() noexcept;
+  void adopt_routes();
+  void dispose(std::shared_ptr<const RouteSet> unused);
   static void on_trim_timer(Timer& timer) noexcept;
 
   struct TrimTimer : Timer {
@@ -80,6 +90,8 @@ class Worker {
   GatewayShared& shared_;
   net::Loop loop_;
   net::SocketConnector connector_;
+  ServedRoutes routes_;
+  std::uint64_t swaps_ = 0;  // As of routes_.
   CancelScope scope_;        // Of all connections.
   CancelScope drain_scope_;  // Of the task that ends the worker.
   TrimTimer trim_timer_;
@@ -90,6 +102,7 @@ class Worker {
   ConnectionList idle_;  // Those that have been idle for longest come first.
   std::atomic<std::uint64_t> requests_{0};
   bool is_draining_ = false;
+  bool is_running_ = false;
   std::thread thread_;
 
   std::int64_t date_second_ = -1;

@@ -86,7 +86,8 @@ struct GatewayStats {
   std::uint64_t listener_pauses;  ///< Times that the connection limit stopped accepting.
 };
 
-/// `listen`, `stop` and `stats` may be called from any thread; the rest from the owner's.
+/// `listen`, `stop`, `swap_routes` and `stats` may be called from any thread; the rest from the
+/// owner's.
 class GATEWAYKIT_EXPORT Gateway {
  public:
   /// Compiles the routes: throws one ConfigError that names every mistake.
@@ -114,6 +115,10 @@ class GATEWAYKIT_EXPORT Gateway {
   int run();
   /// SIGTERM and SIGINT stop this gateway while it runs; the second one stops at once.
   void stop_on_signals();
+
+  /// Serves `router` from now on, with its middlewares: each exchange goes by the routes that were
+  /// there when it began. Throws ConfigError as the constructor does; then nothing has changed.
+  void swap_routes(Router router);
 
   /// Runs `request` through the routes without a connection, on the caller's executor and within
   /// its scope. The content (16 MiB at most) is there when it returns; the client is "unix".

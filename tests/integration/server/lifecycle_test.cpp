@@ -3,6 +3,7 @@
 // thread, a descriptor or memory behind, beside others of its kind.
 #include <dirent.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <string>
@@ -214,6 +215,76 @@ TEST_CASE("a gateway serves again after it has stopped") {
     gateway.wait();
   }
   CHECK(gateway.stats().requests == 3);
+}
+
+TEST_CASE("routes are swapped under load without a failed request, and old ones go") {
+  const auto alive = std::make_shared<int>(0);
+  const auto answering_with = [&alive](int generation) {
+    Router router;
+    router.get("/", [generation, alive](Context&) -> Task<Response> {
+      co_return Response::text(Status::ok, std::to_string(generation));
+    });
+    return router;
+  };
+  GatewayOptions options;
+  options.workers = 2;
+  Gateway gateway(answering_with(0), std::move(options));
+  const std::uint16_t port = gateway.listen("127.0.0.1:0");
+  gateway.start();
+  std::atomic<bool> is_over{false};
+  std::atomic<int> failed{0};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back([&] {
+      SocketPeer client = SocketPeer::dial(port);
+      int latest = 0;
+      while (!is_over) {
+        client.write(kGet);
+        const WireMessage answer = client.read_message();
+        // One worker serves a connection: it never goes back to older routes.
+        const int seen = answer.status() == 200 ? std::stoi(answer.body) : -1;
+        if (seen < latest) ++failed;
+        latest = std::max(seen, latest);
+      }
+    });
+  }
+  for (int i = 1; i <= 200; ++i) gateway.swap_routes(answering_with(i));
+  SocketPeer last = SocketPeer::dial(port);
+  for (std::string body; body != "200"; body = last.read_message().body) last.write(kGet);
+  is_over = true;
+  for (std::thread& client : clients) client.join();
+  CHECK(failed == 0);
+  // Each router held it; what the workers are done with is destroyed while they run.
+  while (alive.use_count() > 3) std::this_thread::yield();
+}
+
+TEST_CASE("an exchange goes on by the routes that it began with") {
+  Signal entered;
+  Signal goes_on;
+  SocketUpstream origin([&](SocketPeer& gateway) {
+    static_cast<void>(gateway.read_message());
+    entered.set();
+    goes_on.wait();
+    gateway.write(kSmallAnswer);
+  });
+  Served served(forwarding_to(origin));
+  SocketPeer client = served.dial();
+  client.write(kGet);
+  entered.wait();
+  served.gateway().swap_routes(answering("new"));
+  CHECK(served.get("/").body == "new");
+  goes_on.set();
+  CHECK(client.read_message().body == "ok");
+  client.write(kGet);
+  CHECK(client.read_message().body == "new");
+}
+
+TEST_CASE("routes with a mistake change nothing") {
+  Served served(answering("old"));
+  Router wrong;
+  wrong.get("no slash", [](Context&) -> Task<Response> { co_return Response(); });
+  CHECK(problems_of([&] { served.gateway().swap_routes(std::move(wrong)); }).size() == 1);
+  CHECK(served.get("/").body == "old");
 }
 
 TEST_CASE("stop and wait without a start, twice or none, do nothing") {

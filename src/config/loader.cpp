@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/loader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "config/suggestion.hpp"
+#include "gatewaykit/core/error.hpp"
+#include "gatewaykit/routing/context.hpp"
+#include "routing/route_table.hpp"
+#include "server/listen_config.hpp"
+#include "server/listening_socket.hpp"
+
+namespace gatewaykit::config {
+
+namespace {
+
+/// Runs `make`; what it throws as a mistake of wiring is reported as one of the object.
+template <class Make>
+auto reported(Reader& reader, std::string_view name, Make make) -> decltype(make()) {
+  try {
+    return make();
+  } catch (const ConfigError& error) {
+    for (const std::string& sentence : error.problems()) reader.problem(name, sentence);
+    return {};
+  }
+}
+
+std::vector<std::string_view> names_of(const auto& map) {
+  std::vector<std::string_view> names;
+  for (const auto& entry : map) names.push_back(entry.first);
+  return names;
+}
+
+void read_limits(Reader& listener, ListenLimits& limits) {
+  std::optional<Reader> reader = listener.object("limits");
+  if (!reader) return;
+  reader->read_bytes("target", limits.target);
+  reader->read_bytes("headerBytes", limits.header_bytes);
+  reader->read("headerFields", limits.header_fields);
+  reader->read("headerTimeout", limits.header_timeout);
+  reader->read_bytes("body", limits.body);
+  reader->read("bodyIdle", limits.body_idle);
+  reader->read_bytes("bodyRate", limits.body_rate);
+  reader->read("idle", limits.idle);
+  reader->read("sendIdle", limits.send_idle);
+  reader->read("halfClose", limits.half_close);
+}
+
+void read_timeouts(Reader& service, UpstreamTimeouts& timeouts) {
+  std::optional<Reader> reader = service.object("timeouts");
+  if (!reader) return;
+  reader->read("connect", timeouts.connect);
+  reader->read("firstByte", timeouts.first_byte);
+  reader->read("idle", timeouts.idle);
+  reader->read("total", timeouts.total);
+}
+
+void read_retries(Reader& service, RetryPolicy& retries) {
+  std::optional<Reader> reader = service.object("retries");
+  if (!reader) return;
+  reader->read("attempts", retries.attempts);
+  reader->read("budget", retries.budget, 0, 1);
+}
+
+void read_ejection(Reader& service, EjectionPolicy& ejection) {
+  std::optional<Reader> reader = service.object("ejection");
+  if (!reader) return;
+  reader->read("consecutiveFailures", ejection.consecutive_failures);
+  reader->read("base", ejection.base);
+  reader->read("longest", ejection.longest);
+}
+
+void read_targets(Reader& service, std::vector<UpstreamTarget>& targets) {
+  for (Reader& reader : service.list("targets", "url")) {
+    UpstreamTarget target{std::string()};
+    if (!reader.read("url", target.url)) reader.problem("", "needs a \"url\"");
+    reader.read("weight", target.weight);
+    targets.push_back(std::move(target));
+  }
+}
+
+std::vector<FieldCondition> read_conditions(Reader& route) {
+  std::vector<FieldCondition> conditions;
+  std::optional<Reader> fields = route.object("headers");
+  if (!fields) return conditions;
+  for (const std::string& name : fields->names()) {
+    std::string value;
+    bool must_exist = false;
+    if (fields->is_string(name) && fields->read(name, value)) {
+      conditions.push_back(FieldCondition::equals(name, value));
+    } else if (std::optional<Reader> condition = fields->object(name)) {
+      if (condition->read("exists", must_exist) && must_exist) {
+        conditions.push_back(FieldCondition::exists(name));
+      } else {
+        condition->problem("", "must be {\"exists\": true} or a string");
+      }
+    }
+  }
+  return conditions;
+}
+
+}  // namespace
+
+Loader::Loader(std::string_view text, const Catalog& catalog, const Services& running)
+    : text_(text), catalog_(catalog), running_(running), problems_(text) {}
+
+Loaded Loader::load() {
+  const std::unique_ptr<const Node> document = parse_document(text_, problems_);
+  if (document != nullptr && document->kind != Node::Kind::object) {
+    problems_.add(document->offset, "", "must be an object");
+  } else if (document != nullptr) {
+    Reader root(*document, "", problems_);
+    read(root);
+  }
+  check_routes();
+  Loaded loaded;
+  if (problems_.empty()) loaded.wiring = std::move(wiring_);
+  loaded.problems = std::move(problems_).take();
+  return loaded;
+}
+
+void Loader::read(Reader& root) {
+  std::string schema;
+  root.read("$schema", schema);  // For editors.
+  read_options(root);
+  read_listeners(root);
+  read_services(root);
+  use_middlewares(root, wiring_.router);
+  read_routes(root);
+  for (const char* const key :
+       {"listen", "workers", "maxConnections", "idleWhenFull", "drainTimeout"}) {
+    wiring_.fixed[key] = root.canonical(key);
+  }
+}
+
+void Loader::read_options(Reader& root) {
+  GatewayOptions& options = wiring_.options;
+  root.read("workers", options.workers, 0, 1024);
+  root.read("drainTimeout", options.drain_timeout);
+  root.read("maxConnections", options.max_connections);
+  root.read("idleWhenFull", options.idle_when_full);
+}
+
+void Loader::read_listeners(Reader& root) {
+  if (!root.has("listen")) root.problem("", "needs \"listen\": where to serve");
+  for (Reader& reader : root.list("listen", "address")) {
+    Listener listener;
+    if (!reader.read("address", listener.address)) reader.problem("", "needs an \"address\"");
+    listener.options = read_listener(reader);
+    if (listener.address.empty()) continue;
+    reported(reader, "address", [&listener] {
+      server::check_listen_address(listener.address);
+      return 0;
+    });
+    wiring_.listeners.push_back(std::move(listener));
+  }
+}
+
+ListenOptions Loader::read_listener(Reader& listener) {
+  ListenOptions options;
+  read_limits(listener, options.limits);
+  listener.read("trustedProxies", options.trusted_proxies);
+  listener.read_choice<ClientField>(
+      "clientField", options.client_field,
+      {{"x-forwarded-for", ClientField::x_forwarded_for}, {"forwarded", ClientField::forwarded}});
+  listener.read_choice<EncodedSlash>(
+      "encodedSlash", options.encoded_slash,
+      {{"reject", EncodedSlash::reject}, {"keep", EncodedSlash::keep}});
+  std::vector<std::string> sentences;
+  static_cast<void>(server::ListenConfig::from(options, sentences));
+  for (std::string& sentence : sentences) listener.problem("", std::move(sentence));
+  return options;
+}
+
+void Loader::read_services(Reader& root) {
+  for (auto& [name, reader] : root.objects("services")) read_service(name, reader);
+}
+
+void Loader::read_service(const std::string& name, Reader& service) {
+  ServiceUse& use = uses_[name];
+  std::string host;
+  if (service.read("host", host)) {
+    use.proxy.host = host == "target" ? ProxyOptions::Host::target : ProxyOptions::Host::keep;
+    if (host != "target" && host != "keep") use.proxy.host_name = host;
+  }
+  UpstreamOptions options = read_upstream(name, service);
+  std::string definition = service.canonical();
+  const auto running = running_.find(name);
+  if (running != running_.end() && running->second.definition == definition) {
+    use.pool = running->second.pool;
+  } else {
+    use.pool = reported(service, "", [&options] {
+      return std::optional<UpstreamPool>(std::in_place, std::move(options));
+    });
+  }
+  if (use.pool) wiring_.services.emplace(name, Service{*use.pool, std::move(definition)});
+}
+
+UpstreamOptions Loader::read_upstream(const std::string& name, Reader& service) {
+  UpstreamOptions options;
+  options.name = name;
+  read_targets(service, options.targets);
+  service.read_choice<Balance>("balance", options.balance,
+                               {{"leastRequests", Balance::least_requests},
+                                {"roundRobin", Balance::round_robin},
+                                {"random", Balance::random}});
+  service.read("timeout", options.timeout);
+  read_timeouts(service, options.timeouts);
+  read_retries(service, options.retries);
+  read_ejection(service, options.ejection);
+  service.read("maxConnections", options.max_connections);
+  service.read("maxIdleConnections", options.max_idle_connections);
+  service.read("keepAlive", options.keep_alive);
+  service.read("queue", options.queue);
+  service.read("queueTimeout", options.queue_timeout);
+  service.read("dnsInterval", options.dns_interval);
+  return options;
+}
+
+void Loader::read_routes(Reader& root) {
+  if (!root.has("routes")) root.problem("", "needs \"routes\"");
+  for (Reader& route : root.list("routes")) read_route(route);
+}
+
+void Loader::read_route(Reader& route) {
+  const std::size_t problems = problems_.size();
+  Match match = read_match(route);
+  if (problems_.size() == problems) routes_.push_back({match, route.pointer(), route.offset()});
+  Handler handler = read_action(route);
+  // A group of its own for what lies around this route alone.
+  Router& router = route.has("middleware") ? wiring_.router.group("") : wiring_.router;
+  use_middlewares(route, router);
+  if (handler) router.route(std::move(match), std::move(handler));
+}
+
+Match Loader::read_match(Reader& route) {
+  Match match;
+  if (!route.read("path", match.pattern)) route.problem("", "needs a \"path\"");
+  std::vector<std::string> methods;
+  route.read("methods", methods);
+  for (const std::string& name : methods) {
+    const std::optional<Method> method = Method::from_token(name);
+    if (method) {
+      match.methods.push_back(*method);
+    } else {
+      route.problem("methods", fmt::format("\"{}\" is no method", name));
+    }
+  }
+  route.read("host", match.host);
+  match.headers = read_conditions(route);
+  return match;
+}
+
+Handler Loader::read_action(Reader& route) {
+  const bool is_proxied = route.has("service");
+  std::optional<Reader> response = route.object("respond");
+  if (is_proxied == response.has_value()) {
+    route.problem("", "needs one of \"service\" and \"respond\"");
+    if (is_proxied) read_proxy(route);
+    return {};
+  }
+  return is_proxied ? read_proxy(route) : read_respond(*response);
+}
+
+Handler Loader::read_proxy(Reader& route) {
+  ProxyOptions options;
+  std::string service;
+  route.read("service", service);
+  const auto use = uses_.find(service);
+  if (use == uses_.end()) {
+    if (!service.empty()) {
+      route.problem("service", fmt::format("there is no service \"{}\"{}", service,
+                                           suggestion_for(service, names_of(uses_))));
+    }
+  } else {
+    options = use->second.proxy;
+  }
+  route.read("stripPrefix", options.strip_prefix);
+  if (use == uses_.end() || !use->second.pool) return {};
+  return reported(route, "", [&] { return proxy(*use->second.pool, std::move(options)); });
+}
+
+Handler Loader::read_respond(Reader& response) {
+  unsigned status = 200;
+  std::string body;
+  std::string content_type = "text/plain; charset=utf-8";
+  response.read("status", status, 200, 599);
+  response.read("body", body);
+  response.read("contentType", content_type);
+  return [status = Status(static_cast<std::uint16_t>(status)), type = content_type,
+          content = Chunk::copy_of(body)](Context&) -> Task<Response> {
+    Response answer(status);
+    if (!content.empty()) {
+      answer.headers.set("content-type", type);
+      answer.body = Body(content);
+    }
+    co_return answer;
+  };
+}
+
+MiddlewarePtr Loader::make_middleware(const std::string& name, Reader& options) {
+  const Catalog::Factory* const make = catalog_.find(name);
+  if (make == nullptr) {
+    options.problem("", fmt::format("there is no middleware \"{}\"{}", name,
+                                    suggestion_for(name, catalog_.names())));
+    options.ignore_others();
+    return nullptr;
+  }
+  return reported(options, "", [make, &options] { return (*make)(options); });
+}
+
+void Loader::use_middlewares(Reader& reader, Router& router) {
+  for (auto& [name, options] : reader.named_list("middleware")) {
+    MiddlewarePtr middleware = make_middleware(name, options);
+    if (middleware != nullptr) router.use(std::move(middleware));
+  }
+}
+
+/// Patterns, and routes that exclude each other.
+void Loader::check_routes() {
+  std::vector<Match> matches;
+  for (const RoutePlace& route : routes_) matches.push_back(route.match);
+  for (routing::RouteProblem& problem : routing::RouteTable::build(matches).problems) {
+    const RoutePlace& place = routes_[problem.route];
+    problems_.add(place.offset, place.pointer, std::move(problem.text));
+  }
+}
+
+Loaded load(std::string_view text, const Catalog& catalog, const Services& running) {
+  return Loader(text, catalog, running).load();
+}
+
+std::vector<Problem> reload(Gateway& gateway, Wiring& running, std::string_view text,
+                            const Catalog& catalog) {
+  Loaded loaded = load(text, catalog, running.services);
+  if (!loaded.wiring) return std::move(loaded.problems);
+  Problems problems(text);
+  for (const auto& [key, value] : loaded.wiring->fixed) {
+    if (running.fixed[key] == value) continue;
+    problems.add(
+        text.find("\"" + key + "\"") == std::string_view::npos ? 0 : text.find("\"" + key + "\""),
+        pointer_to("", key), "cannot change while the gateway runs: restart it");
+  }
+  if (!problems.empty()) return std::move(problems).take();
+  gateway.swap_routes(std::move(loaded.wiring->router));
+  running.services = std::move(loaded.wiring->services);
+  return {};
+}
+
+}  // namespace gatewaykit::config

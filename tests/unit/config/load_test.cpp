@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+// config::load: what a text wires, and how each mistake in one is told.
+#include "gatewaykit/config/load.hpp"
+
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "gatewaykit/core/error.hpp"
+#include "gatewaykit/routing/context.hpp"
+#include "gatewaykit/server/gateway.hpp"
+#include "gatewaykit/testing/fake_upstream.hpp"
+#include "gatewaykit/testing/memory_network.hpp"
+#include "gatewaykit/testing/virtual_executor.hpp"
+
+using namespace std::chrono_literals;
+using namespace gatewaykit;
+using namespace gatewaykit::config;
+using namespace gatewaykit::testing;
+
+namespace {
+
+using Lines = std::vector<std::string>;
+
+Lines problems_of(std::string_view text, const Catalog& catalog = {}) {
+  Lines lines;
+  for (const Problem& problem : load(text, catalog).problems) {
+    lines.push_back(to_string(problem, "f"));
+  }
+  return lines;
+}
+
+Wiring wire(std::string_view text, const Catalog& catalog = {}, const Services& running = {}) {
+  Loaded loaded = load(text, catalog, running);
+  for (const Problem& problem : loaded.problems) UNSCOPED_INFO(to_string(problem, "f"));
+  REQUIRE(loaded.wiring);
+  return std::move(*loaded.wiring);
+}
+
+/// A whole text around some of its keys.
+std::string with(std::string_view keys) {
+  return R"({"listen": "127.0.0.1:0", "routes": [])" +
+         (keys.empty() ? "" : ", " + std::string(keys)) + "}";
+}
+std::string with_service(std::string_view keys) {
+  return with(R"("services": {"s": {"targets": ["memory:s"])" +
+              (keys.empty() ? "" : ", " + std::string(keys)) + "}}");
+}
+std::string with_route(std::string_view route) {
+  return R"({"listen": "127.0.0.1:0", "services": {"s": {"targets": ["memory:s"]}}, "routes": [)" +
+         std::string(route) + "]}";
+}
+
+/// What a gateway by the text answers to `GET target`, with virtual time and targets in memory.
+struct Served {
+  explicit Served(std::string_view text, const Catalog& catalog = {})
+      : gateway(wire(text, catalog).router) {}
+
+  Response get(std::string_view target) {
+    return executor.run(gateway.handle(Request(Method::get, target)));
+  }
+  std::string content(std::string_view target) {
+    Response response = get(target);
+    return *executor.run(response.body.collect(1 << 20));
+  }
+
+  VirtualExecutor executor;
+  MemoryNetwork network{executor};
+  Gateway gateway;
+};
+
+}  // namespace
+
+// --- What is wired.
+
+TEST_CASE("listeners have an address, or an address and options") {
+  const Wiring wiring = wire(R"({"routes": [], "listen": [
+    "127.0.0.1:8080",
+    {"address": "[::1]:8443",
+     "trustedProxies": ["10.0.0.0/8"], "clientField": "forwarded", "encodedSlash": "keep",
+     "limits": {"target": 100, "headerBytes": "64KiB", "headerFields": 50, "headerTimeout": "3s",
+                "body": "10MiB", "bodyIdle": "4s", "bodyRate": "none", "idle": "1m",
+                "sendIdle": "5s", "halfClose": "800ms"}}]})");
+  REQUIRE(wiring.listeners.size() == 2);
+  CHECK(wiring.listeners[0].address == "127.0.0.1:8080");
+  CHECK(wiring.listeners[0].options.limits.target == ListenLimits().target);
+  CHECK(wiring.listeners[1].address == "[::1]:8443");
+  const ListenOptions& options = wiring.listeners[1].options;
+  CHECK(options.trusted_proxies == Lines{"10.0.0.0/8"});
+  CHECK(options.client_field == ClientField::forwarded);
+  CHECK(options.encoded_slash == EncodedSlash::keep);
+  CHECK(options.limits.target == 100);
+  CHECK(options.limits.header_bytes == 65536);
+  CHECK(options.limits.header_fields == 50);
+  CHECK(options.limits.header_timeout == 3s);
+  CHECK(options.limits.body == 10u << 20);
+  CHECK(options.limits.body_idle == 4s);
+  CHECK_FALSE(options.limits.body_rate);
+  CHECK(options.limits.idle == 60s);
+  CHECK(options.limits.send_idle == 5s);
+  CHECK(options.limits.half_close == 800ms);
+}
+
+TEST_CASE("options of the gateway") {
+  const Wiring wiring = wire(
+      with(R"("workers": 4, "drainTimeout": "30s", "maxConnections": 99, "idleWhenFull": "2s")"));
+  CHECK(wiring.options.workers == 4);
+  CHECK(wiring.options.drain_timeout == 30s);
+  CHECK(wiring.options.max_connections == 99u);
+  CHECK(wiring.options.idle_when_full == 2s);
+  CHECK_FALSE(wire(with(R"("maxConnections": "none")")).options.max_connections);
+}
+
+TEST_CASE("routes answer by themselves or through a service") {
+  Served served(R"({"listen": "127.0.0.1:0",
+    "services": {"users": {"targets": ["memory:users"], "host": "users.test"}},
+    "routes": [
+      {"path": "/hello", "respond": {"status": 201, "body": "hi", "contentType": "text/x"}},
+      {"path": "/teapot", "respond": {"status": 418}},
+      {"path": "/api/users/*", "methods": ["GET"], "service": "users", "stripPrefix": "/api"}]})");
+  FakeUpstream users(served.network, "memory:users");
+  users.answer_all("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nuser");
+  Response hello = served.get("/hello");
+  CHECK(hello.status == Status::created);
+  CHECK(hello.headers.get("content-type") == "text/x");
+  CHECK(*served.executor.run(hello.body.collect(10)) == "hi");
+  CHECK(code(served.get("/teapot").status) == 418);
+  CHECK(served.content("/api/users/7") == "user");
+  CHECK(users.requests().back().target() == "/users/7");
+  CHECK(users.requests().back().field("host") == "users.test");
+  CHECK(served.get("/nowhere").status == Status::not_found);
+}
+
+TEST_CASE("routes have conditions on host and fields") {
+  Served served(R"({"listen": "127.0.0.1:0", "routes": [
+      {"path": "/x", "headers": {"x-beta": "1"}, "respond": {"body": "beta"}},
+      {"path": "/x", "headers": {"x-any": {"exists": true}}, "respond": {"body": "any"}},
+      {"path": "/x", "host": "a.test", "respond": {"body": "host"}},
+      {"path": "/x", "respond": {"body": "plain"}}]})");
+  const auto ask = [&](std::string_view host, std::string_view field, std::string_view value) {
+    Request request(Method::get, "/x");
+    request.authority = host;
+    if (!field.empty()) request.headers.add(field, value);
+    Response response = served.executor.run(served.gateway.handle(std::move(request)));
+    return *served.executor.run(response.body.collect(100));
+  };
+  CHECK(ask("b.test", "", "") == "plain");
+  CHECK(ask("a.test", "", "") == "host");
+  CHECK(ask("b.test", "x-beta", "1") == "beta");
+  CHECK(ask("b.test", "x-beta", "2") == "plain");
+  CHECK(ask("b.test", "x-any", "2") == "any");
+}
+
+TEST_CASE("middlewares lie around all routes, or around one") {
+  Catalog catalog;
+  catalog.add("mark", [](Reader& options) {
+    std::string text = "root";
+    options.read("text", text);
+    return after([text](Context&, Response& response) { response.headers.add("x-mark", text); });
+  });
+  Served served(R"({"listen": "127.0.0.1:0", "middleware": ["mark"], "routes": [
+      {"path": "/a", "middleware": [{"mark": {"text": "one"}}], "respond": {}},
+      {"path": "/b", "respond": {}}]})",
+                catalog);
+  const Response a = served.get("/a");
+  CHECK(a.headers.count("x-mark") == 2);
+  CHECK(a.headers.get("x-mark") == "one");
+  CHECK(served.get("/b").headers.count("x-mark") == 1);
+  CHECK(served.get("/none").headers.count("x-mark") == 1);
+}
+
+TEST_CASE("a service of the same definition keeps its pool, another one gets a new one") {
+  const std::string text = with_service(R"("keepAlive": "7s")");
+  const Wiring first = wire(text);
+  const auto pool_of = [](const Wiring& wiring) { return &wiring.services.at("s").pool.name(); };
+  CHECK(pool_of(wire(text + "\n", {}, first.services)) == pool_of(first));
+  CHECK(pool_of(wire(with_service(R"( "keepAlive":"7s" )"), {}, first.services)) == pool_of(first));
+  CHECK(pool_of(wire(with_service(R"("keepAlive": "8s")"), {}, first.services)) != pool_of(first));
+  CHECK(pool_of(wire(text)) != pool_of(first));
+}
+
+// --- Mistakes.
+
+TEST_CASE("a text needs listeners and routes") {
+  CHECK(problems_of("{}") ==
+        Lines{"f:1:1: needs \"listen\": where to serve", "f:1:1: needs \"routes\""});
+  CHECK(problems_of("[]") == Lines{"f:1:1: must be an object"});
+  CHECK(problems_of(with("")).empty());
+}
+
+TEST_CASE("all mistakes of a text are told at once, each at its place") {
+  CHECK(problems_of(R"({
+  "listen": ["127.0.0.1:0", {"address": "nowhere", "limit": 3}],
+  "workers": 2000,
+  "services": {
+    "users": {"targets": ["http://127.0.0.1:9000"], "balanse": "roundRobin"},
+    "other": {}
+  },
+  "middleware": ["requestID", {"accessLog": {"file": 3}}],
+  "routes": [
+    {"path": "/a", "service": "usres"},
+    {"path": "/b", "methods": ["GET", "G ET"], "respond": {"status": 900}},
+    {"path": "/c", "respond": {}, "service": "users"},
+    {"path": "d", "respond": {}}
+  ]
+})") == Lines{R"(f:2:41: /listen/1/address: cannot listen on 'nowhere': expected ADDRESS:PORT)",
+              R"(f:2:52: /listen/1/limit: is no key that is known here (did you mean "limits"?))",
+              R"(f:3:14: /workers: must be a whole number from 0 to 1024)",
+              R"(f:5:53: /services/users/balanse: is no key that is known here )"
+              R"((did you mean "balance"?))",
+              R"(f:6:14: /services/other: Upstream pool "other": it has no target.)",
+              R"(f:8:18: /middleware/0: there is no middleware "requestID" )"
+              R"((did you mean "requestId"?))",
+              R"(f:8:54: /middleware/1/accessLog/file: must be a string, not a number)",
+              R"(f:10:31: /routes/0/service: there is no service "usres" (did you mean "users"?))",
+              R"(f:11:31: /routes/1/methods: "G ET" is no method)",
+              R"(f:11:70: /routes/1/respond/status: must be a whole number from 200 to 599)",
+              R"(f:12:5: /routes/2: needs one of "service" and "respond")",
+              R"(f:13:5: /routes/3: route d: a pattern must begin with '/')"});
+}
+
+TEST_CASE("what this version cannot do is refused, not ignored") {
+  const std::string key = GENERATE("auth", "rateLimit", "admin", "tls", "cache", "x");
+  CHECK(problems_of(with("\"" + key + "\": {}")).size() == 1);
+  CHECK(problems_of(with_service("\"" + key + "\": {}")).size() == 1);
+  CHECK(problems_of(with_route(R"({"path": "/", "service": "s", ")" + key + R"(": {}})")).size() ==
+        1);
+}
+
+TEST_CASE("routes that exclude each other are told at the later one") {
+  CHECK(problems_of(with_route("{\"path\": \"/x\", \"respond\": {}},\n"
+                               "{\"path\": \"/x\", \"service\": \"s\"}")) ==
+        Lines{"f:2:1: /routes/1: route /x: equal to route /x (any method); only one of them could "
+              "ever be taken"});
+}
+
+TEST_CASE("values of the wrong kind") {
+  CHECK(problems_of(with(R"("workers": "4")")).size() == 1);
+  CHECK(problems_of(with(R"("workers": 1.5)")).size() == 1);
+  CHECK(problems_of(with(R"("workers": -1)")).size() == 1);
+  CHECK(problems_of(with(R"("drainTimeout": 10)")).size() == 1);
+  CHECK(problems_of(with(R"("drainTimeout": "10")")).size() == 1);
+  CHECK(problems_of(with(R"("drainTimeout": "10 s")")).size() == 1);
+  CHECK(problems_of(with(R"("drainTimeout": "-1s")")).size() == 1);
+  CHECK(problems_of(with(R"("drainTimeout": "99999999999d")")).size() == 1);
+  CHECK(problems_of(with(R"("maxConnections": "all")")).size() == 1);
+  CHECK(problems_of(with(R"("services": [])")).size() == 1);
+  CHECK(problems_of(with(R"("services": {"s": []})")).size() == 1);
+  CHECK(problems_of(with(R"("middleware": {})")).size() == 1);
+  CHECK(problems_of(with(R"("middleware": [{"requestId": {}, "accessLog": {}}])")).size() == 1);
+  CHECK(problems_of(with(R"("middleware": [{"requestId": 1}])")).size() == 1);
+  CHECK(problems_of(with_service(R"("balance": "best")")).size() == 1);
+  CHECK(problems_of(with_service(R"("retries": {"budget": 2})")).size() == 1);
+  CHECK(problems_of(with_service(R"("timeout": "1s", "timeouts": {"total": "1s"})")).size() == 1);
+  CHECK(problems_of(with_route("3")).size() == 1);
+  CHECK(problems_of(with_route(R"({"respond": {}})")).size() == 1);
+  CHECK(problems_of(with_route(R"({"path": "/"})")).size() == 1);
+  CHECK(problems_of(with_route(R"({"path": "/", "respond": {}, "headers": {"x": 1}})")).size() ==
+        1);
+}
+
+TEST_CASE("a host's middleware reports its mistakes like the library's own") {
+  Catalog catalog;
+  catalog.add("guard", [](Reader& options) -> MiddlewarePtr {
+    std::string realm;
+    if (!options.read("realm", realm)) options.problem("", "needs a \"realm\"");
+    if (realm == "bad") throw ConfigError({"the realm is bad", "very bad"});
+    return before([](Context&) -> std::optional<Response> { return std::nullopt; });
+  });
+  CHECK(problems_of(with(R"("middleware": [{"guard": {"realm": "x"}}])"), catalog).empty());
+  CHECK(problems_of(with(R"("middleware": ["guard"])"), catalog).size() == 1);
+  CHECK(problems_of(with(R"("middleware": [{"guard": {"realm": "bad"}}])"), catalog).size() == 2);
+  CHECK(problems_of(with(R"("middleware": [{"guard": {"realm": "x", "relm": 1}}])"), catalog) ==
+        Lines{"f:1:81: /middleware/0/guard/relm: is no key that is known here (did you mean "
+              "\"realm\"?)"});
+  CHECK_THROWS_AS(catalog.add("guard", nullptr), ConfigError);
+  CHECK_THROWS_AS(catalog.add("requestId", nullptr), ConfigError);
+}
