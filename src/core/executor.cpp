@@ -52,9 +52,15 @@ std::chrono::system_clock::time_point Executor::wall_now() const {
 }
 
 void Executor::run_ready() {
-  while (!ready_.empty()) {
+  for (;;) {
+    if (ready_.empty()) ready_.swap(last_);
+    if (ready_.empty()) return;
     resumed_.swap(ready_);  // Resuming pushes into the other one, which stays small.
-    for (const std::coroutine_handle<> coroutine : resumed_) coroutine.resume();
+    to_resume_ = resumed_.size();
+    for (const std::coroutine_handle<> coroutine : resumed_) {
+      --to_resume_;
+      coroutine.resume();
+    }
     resumed_.clear();
   }
 }

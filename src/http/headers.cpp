@@ -301,21 +301,23 @@ bool Headers::try_add(std::string_view name, std::string_view value) {
 
 bool Headers::try_set(std::string_view name, std::string_view value) {
   if (!is_acceptable(name, value)) return false;
-  value = trim_ows(value);
-  const Field field = field_of(name);
+  set_checked(field_of(name), name, trim_ows(value));
+  return true;
+}
+
+void Headers::set_checked(Field field, std::string_view name, std::string_view value) {
   const Retired old = make_room(1, name.size() + value.size());
   const std::uint32_t first = find(field, name, 0);
   entries()[first] = store(field, name, value);
   if (first == count_) {
     ++count_;
-    return true;
+    return;
   }
   std::uint32_t kept = first + 1;
   for (std::uint32_t i = first + 1; i < count_; ++i) {
     if (!is_named(i, field, name)) entries()[kept++] = entries()[i];
   }
   count_ = kept;
-  return true;
 }
 
 std::size_t Headers::remove(Field field) noexcept {

@@ -34,17 +34,20 @@ static_assert(kMethodLimit + kTargetLimit + kHostLimit + kRouteLimit + kUserAgen
 constexpr std::size_t kLongestName = 63;  // So that sizes fit a word of bits.
 
 /// `,"name":` is passed whole: one copy.
-void add(JsonLine& line, std::string_view name, std::string_view value, std::size_t limit) {
+template <std::size_t N>
+void add(JsonLine& line, const char (&name)[N], std::string_view value, std::size_t limit) {
   line.raw(name);
   line.string(value, limit);
 }
 
-void add(JsonLine& line, std::string_view name, std::uint64_t value) {
+template <std::size_t N>
+void add(JsonLine& line, const char (&name)[N], std::uint64_t value) {
   line.raw(name);
   line.number(value);
 }
 
-void add(JsonLine& line, std::string_view name, Duration value) {
+template <std::size_t N>
+void add(JsonLine& line, const char (&name)[N], Duration value) {
   line.raw(name);
   line.seconds(value);
 }

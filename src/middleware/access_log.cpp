@@ -27,6 +27,7 @@ class WorkerLines final : private Timer {
 
   ~WorkerLines() {
     if (!hand_over()) writer_->count_dropped(lines_);
+    writer_->hurry();
   }
 
   void add(const AccessLine& form, const Context& ctx, const Outcome& outcome) {
@@ -36,20 +37,22 @@ class WorkerLines final : private Timer {
       writer_->count_dropped(1);
       return;
     }
-    if (size_ == 0) set(executor_.timers(), executor_.now() + kPatience);
+    if (deadline() == kNever) set(executor_.timers(), executor_.now() + kPatience);
     if (dropped_ > 0) push(AccessLine::write_dropped(end(), time, std::exchange(dropped_, 0)));
     push(form.write(end(), time, ctx, outcome));
     if (size_ > kFull) static_cast<void>(hand_over());
   }
 
  private:
-  static constexpr std::size_t kFull = std::size_t{64} * 1024;
+  // Small, so that it stays in the nearest cache beside what requests need.
+  static constexpr std::size_t kFull = std::size_t{16} * 1024;
   static constexpr std::size_t kCapacity = kFull + 2 * AccessLine::kMaxSize;
   static constexpr std::chrono::milliseconds kPatience{100};
 
   static void on_deadline(Timer& timer) noexcept {
     auto& self = static_cast<WorkerLines&>(timer);
     if (!self.hand_over()) self.set(self.executor_.timers(), self.executor_.now() + kPatience);
+    self.writer_->hurry();
   }
 
   char* end() const noexcept { return text_.get() + size_; }
@@ -63,7 +66,6 @@ class WorkerLines final : private Timer {
     if (size_ == 0) return true;
     if (!writer_->take({text_.get(), size_}, lines_)) return false;
     size_ = lines_ = 0;
-    clear();
     return true;
   }
 

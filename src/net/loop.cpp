@@ -100,7 +100,15 @@ void Loop::run_posted() {
   });
 }
 
-void Loop::begin_turn() noexcept { set_now(monotonic_now()); }
+std::chrono::system_clock::time_point Loop::wall_now() const {
+  if (!wall_now_) wall_now_ = std::chrono::system_clock::now();
+  return *wall_now_;
+}
+
+void Loop::begin_turn() noexcept {
+  set_now(monotonic_now());
+  wall_now_.reset();
+}
 
 void Loop::end_turn() {
   timers().fire(now());

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "gatewaykit/core/executor.hpp"
@@ -31,6 +32,7 @@ class Loop final : public Executor {
   void close(Function<void()> on_closed);
 
   void post(Function<void()> job) override;
+  std::chrono::system_clock::time_point wall_now() const override;
   /// Runs `job` on a thread of libuv's pool. Own thread only; the loop lives until it is done.
   void offload(Function<void()> job);
 
@@ -60,6 +62,8 @@ class Loop final : public Executor {
   uv_timer_t timer_{};
   uv_async_t async_{};
   TimePoint armed_ = kNever;
+  // Read at most once per turn, and only if somebody asks.
+  mutable std::optional<std::chrono::system_clock::time_point> wall_now_;
   int open_handles_ = 0;
   Function<void()> on_closed_;
 

@@ -29,6 +29,12 @@ class JsonLine {
     std::memcpy(out_, json.data(), json.size());
     out_ += json.size();
   }
+  /// A literal: its size is known, so that no call is needed to copy it.
+  template <std::size_t N>
+  void raw(const char (&json)[N]) noexcept {
+    std::memcpy(out_, json, N - 1);
+    out_ += N - 1;
+  }
   /// A string; where its escaped form takes more than `limit` bytes it is cut and ends with "...".
   void string(std::string_view text, std::size_t limit) noexcept {
     begin_string(limit);

@@ -25,6 +25,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kRetry{100};
 constexpr milliseconds kLastWords{1000};
+/// Lines that are worth a write of their own: each costs a switch of threads.
+constexpr std::size_t kMany = std::size_t{128} * 1024;
 constexpr std::size_t kKeptCapacity = std::size_t{1} << 20;
 
 bool is_regular(int descriptor) noexcept {
@@ -77,11 +79,22 @@ bool LogWriter::take(std::string_view lines, std::size_t count) noexcept try {
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
     pending_.text += lines;
     pending_.lines += count;
+    if (is_due_ || pending_.text.size() < std::min(kMany, limit_ / 2)) return true;
+    is_due_ = true;
   }
   wake_.notify_one();
   return true;
 } catch (const std::exception&) {  // No memory, or no thread to be had: later, maybe.
   return false;
+}
+
+void LogWriter::hurry() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_due_ || pending_.text.empty()) return;
+    is_due_ = true;
+  }
+  wake_.notify_one();
 }
 
 Result<> LogWriter::reopen() {
@@ -105,12 +118,13 @@ void LogWriter::run() {
   block_signals();
   std::unique_lock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [this] { return is_stopping_ || !pending_.text.empty() || next_file_ >= 0; });
+    wake_.wait(lock, [this] { return is_stopping_ || is_due_ || next_file_ >= 0; });
     adopt_file();
     if (pending_.text.empty()) {
       if (is_stopping_) return;
       continue;
     }
+    is_due_ = false;
     std::swap(batch_, pending_);
     in_batch_ = batch_.text.size();
     lock.unlock();

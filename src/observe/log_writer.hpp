@@ -31,8 +31,11 @@ class LogWriter {
   /// Writes what waits, for a second at most.
   ~LogWriter();
 
-  /// Takes `count` whole lines over. False where there is no room for them now.
+  /// Takes `count` whole lines over, to be written once there are many or somebody is in a hurry.
+  /// False where there is no room for them now.
   [[nodiscard]] bool take(std::string_view lines, std::size_t count) noexcept;
+  /// Has what was taken written now.
+  void hurry() noexcept;
   /// Opens the file again by its name; lines go there from then on.
   Result<> reopen();
 
@@ -71,6 +74,7 @@ class LogWriter {
   // Guarded by mutex_.
   Batch pending_;
   std::size_t in_batch_ = 0;  // The size of batch_'s text.
+  bool is_due_ = false;       // pending_ is to be written.
   int next_file_ = -1;        // Opened by reopen(), not yet in use.
   std::chrono::steady_clock::time_point give_up_ = std::chrono::steady_clock::time_point::max();
   bool is_stopping_ = false;

@@ -57,6 +57,7 @@ Task<Http1Exchange::End> Http1Exchange::run(TimePoint head_deadline) {
     if (response.error() != nullptr) failure_ = *response.error();
     if (!is_gone_ && !context_->cancelled()) {
       begin_sending(response);
+      co_await lastly();
       // Mostly all of it leaves at once, and needs no task.
       if (!sender_->advance() || response.is_tunnel()) {
         Result<> sent = co_await send(response).under(context_->scope());

@@ -126,6 +126,7 @@ void Exchange::report() {
 
 Task<Result<Response>> send(WorkerPool::Use pool, Context& ctx, Request request) {
   const Env env = co_await current_env();
+  co_await lastly();
   Exchange exchange(*pool, ctx, request, env.executor->now());
   for (;;) {
     // 1. Choose a target: healthy, and another one than before.

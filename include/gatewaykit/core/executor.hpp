@@ -52,11 +52,15 @@ class GATEWAYKIT_EXPORT Executor {
 
   /// Monotonic time as of the current turn: cheap, the same for all that runs in one turn.
   TimePoint now() const noexcept { return now_; }
-  /// Wall-clock time, for messages and logs only; deadlines are monotonic.
+  /// Wall-clock time as of the current turn, for messages and logs only; deadlines are monotonic.
   virtual std::chrono::system_clock::time_point wall_now() const;
 
   /// Resumes `coroutine` later in this turn, never inline (design: turn). Own thread only.
   void make_ready(std::coroutine_handle<> coroutine) { ready_.push_back(coroutine); }
+  /// Resumes `coroutine` once all else of this turn has been resumed. Own thread only.
+  void make_last(std::coroutine_handle<> coroutine) { last_.push_back(coroutine); }
+  /// Nothing else waits to be resumed in this turn. Own thread only.
+  bool is_last() const noexcept { return to_resume_ == 0 && ready_.empty() && last_.empty(); }
   /// Runs `job` on the executor's thread in a later turn. Any thread.
   virtual void post(Function<void()> job) = 0;
 
@@ -78,7 +82,26 @@ class GATEWAYKIT_EXPORT Executor {
   TimerQueue timers_;
   std::vector<std::coroutine_handle<>> ready_;
   std::vector<std::coroutine_handle<>> resumed_;  // Empty but within run_ready.
+  std::vector<std::coroutine_handle<>> last_;
+  std::size_t to_resume_ = 0;  // Of resumed_.
   detail::WorkerLocals locals_;
 };
+
+/// `co_await lastly();` goes on once all else that this turn has to resume was resumed; at once
+/// where there is nothing else. Sends are gathered by it: under load a turn takes in all that has
+/// arrived before it sends, so that a peer that sleeps is woken once and not for each message.
+class Lastly {
+ public:
+  static bool await_ready() noexcept { return false; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> coroutine) const {
+    Executor& executor = *coroutine.promise().env.executor;
+    if (executor.is_last()) return false;
+    executor.make_last(coroutine);
+    return true;
+  }
+  static void await_resume() noexcept {}
+};
+inline Lastly lastly() noexcept { return {}; }
 
 }  // namespace gatewaykit

@@ -163,6 +163,7 @@ class GATEWAYKIT_EXPORT Headers {
   /// (a name of at most 65,535 bytes, a value without blanks around it).
   void reserve(std::size_t lines, std::size_t bytes);
   void add_checked(Field field, std::string_view name, std::string_view value);
+  void set_checked(Field field, std::string_view name, std::string_view value);
   /// The same with one copy for many lines: a whole field section is added as bytes (its offset is
   /// returned), then lines as places in it. Reserve before; add no other line in between.
   std::uint32_t add_section(std::string_view section) noexcept;

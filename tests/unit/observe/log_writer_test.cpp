@@ -125,7 +125,12 @@ class Fifo {
   int reader_ = -1;
 };
 
-bool take(LogWriter& writer, const std::string& line) { return writer.take(line, 1); }
+/// One line that somebody is in a hurry to see written.
+bool take(LogWriter& writer, const std::string& line) {
+  const bool is_taken = writer.take(line, 1);
+  writer.hurry();
+  return is_taken;
+}
 
 }  // namespace
 
@@ -143,7 +148,19 @@ TEST_CASE("Lines come out whole and in order, all of them before the writer is g
   CHECK(collector.text() == expected);
 }
 
-TEST_CASE("A line does not wait for others") {
+TEST_CASE("Many lines are written without a hurry, a few wait for one") {
+  Collector collector;
+  LogWriter writer("", collector.sink(), kAmple);
+  const std::string line(999, 'x');
+  REQUIRE(writer.take(line + "\n", 1));
+  std::size_t taken = 1000;
+  for (; taken < (std::size_t{256} << 10); taken += 1000) REQUIRE(writer.take(line + "\n", 1));
+  CHECK(collector.wait_for_size(std::size_t{128} << 10).ends_with('\n'));
+  writer.hurry();
+  CHECK(collector.wait_for_size(taken).size() == taken);
+}
+
+TEST_CASE("A line that is wanted now does not wait for others") {
   Collector collector;
   LogWriter writer("", collector.sink(), kAmple);
   REQUIRE(take(writer, "alone\n"));
