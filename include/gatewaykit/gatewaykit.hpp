@@ -3,8 +3,14 @@
 #pragma once
 
 #include "gatewaykit/middleware/access_log.hpp"
+#include "gatewaykit/middleware/body_limit.hpp"
+#include "gatewaykit/middleware/header_rules.hpp"
+#include "gatewaykit/middleware/ip_filter.hpp"
 #include "gatewaykit/middleware/proxy.hpp"
+#include "gatewaykit/middleware/redirect.hpp"
 #include "gatewaykit/middleware/request_id.hpp"
+#include "gatewaykit/middleware/respond.hpp"
+#include "gatewaykit/middleware/timeout.hpp"
 #include "gatewaykit/routing/context.hpp"
 #include "gatewaykit/routing/middleware.hpp"
 #include "gatewaykit/routing/router.hpp"
