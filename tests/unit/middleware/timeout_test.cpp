@@ -5,10 +5,12 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "catch.hpp"
 #include "gatewaykit/core/async.hpp"
 #include "gatewaykit/core/error.hpp"
+#include "gatewaykit/core/event.hpp"
 #include "gatewaykit/middleware/proxy.hpp"
 #include "gatewaykit/routing/context.hpp"
 #include "gatewaykit/testing/fake_upstream.hpp"
@@ -37,6 +39,10 @@ Handler slow(Duration duration, Response (*late)(const Result<>& slept)) {
 
 Response pass_on(const Result<>& slept) {
   return slept ? Response(Status::ok) : Response::failure(slept.error());
+}
+
+Task<void> keep_response(Task<Response> task, Response& response) {
+  response = co_await std::move(task);
 }
 
 void check_timed_out(const Response& response, Origin origin) {
@@ -173,6 +179,27 @@ TEST_CASE("What was begun beside the exchange goes on behind the head") {
   static_cast<void>(exchange.run(*timeout(1s), next));
   exchange.complete();
   CHECK_FALSE(was_cancelled);
+}
+
+TEST_CASE("Those who keep to the deadline are not cut before they have told what was late") {
+  VirtualExecutor executor;
+  const MiddlewarePtr layer = timeout(1s);
+  const ScriptedNext next(Handler([](Context& ctx) -> Task<Response> {
+    Event never_set;
+    const Wake wake = co_await never_set.wait(ctx.deadline());
+    const Errc code = wake == Wake::timeout ? Errc::total_timeout : Errc::cancelled;
+    co_return Response::failure(Error(code, Origin::upstream));
+  }));
+  // Many at once, so that it is no luck which of two timers comes first.
+  std::vector<std::unique_ptr<TestExchange>> exchanges;
+  std::vector<Response> responses(20);
+  for (Response& response : responses) {
+    exchanges.push_back(std::make_unique<TestExchange>(executor));
+    Context& ctx = exchanges.back()->context();
+    ctx.spawn(keep_response(layer->handle(ctx, next.next()), response));
+  }
+  executor.advance(2s);
+  for (const Response& response : responses) check_timed_out(response, Origin::upstream);
 }
 
 TEST_CASE("A target that is silent is told as such, and its connection is closed") {
