@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <compare>
+#include <cstddef>
+#include <iterator>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -112,7 +115,11 @@ class AddressSet {
 
 class IpFilterLayer final : public Middleware {
  public:
-  explicit IpFilterLayer(const IpFilterOptions& options) : IpFilterLayer(options, {}) {}
+  IpFilterLayer(AddressSet allow, AddressSet deny, const IpFilterOptions& options)
+      : allow_(std::move(allow)),
+        deny_(std::move(deny)),
+        looks_at_peer_(options.of == IpFilterOptions::Of::peer),
+        allows_unix_(options.allow_unix || allow_.empty()) {}
 
   Task<Response> handle(Context& ctx, Next next) const override {
     if (may_pass(looks_at_peer_ ? ctx.peer() : ctx.client())) return next(ctx);
@@ -121,17 +128,6 @@ class IpFilterLayer final : public Middleware {
   }
 
  private:
-  IpFilterLayer(const IpFilterOptions& options, std::vector<std::string> problems)
-      : allow_(options.allow, "allow", problems),
-        deny_(options.deny, "deny", problems),
-        looks_at_peer_(options.of == IpFilterOptions::Of::peer),
-        allows_unix_(options.allow_unix || options.allow.empty()) {
-    if (options.allow.empty() && options.deny.empty()) {
-      problems.emplace_back("ip_filter: neither allow nor deny has an entry");
-    }
-    if (!problems.empty()) throw ConfigError(std::move(problems));
-  }
-
   bool may_pass(const Peer& peer) const noexcept {
     if (!peer.has_address()) return allows_unix_;
     if (deny_.contains(peer.ip())) return false;
@@ -147,7 +143,14 @@ class IpFilterLayer final : public Middleware {
 }  // namespace
 
 MiddlewarePtr ip_filter(IpFilterOptions options) {
-  return std::make_shared<const IpFilterLayer>(options);
+  std::vector<std::string> problems;
+  AddressSet allow(options.allow, "allow", problems);
+  AddressSet deny(options.deny, "deny", problems);
+  if (options.allow.empty() && options.deny.empty()) {
+    problems.emplace_back("ip_filter: neither allow nor deny has an entry");
+  }
+  if (!problems.empty()) throw ConfigError(std::move(problems));
+  return std::make_shared<const IpFilterLayer>(std::move(allow), std::move(deny), options);
 }
 
 }  // namespace gatewaykit

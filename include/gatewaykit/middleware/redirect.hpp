@@ -14,17 +14,17 @@ namespace gatewaykit {
 struct RedirectOptions {
   /// A URL, or one that begins with the path, with the placeholders of HeaderRule::value:
   ///
-  ///     https://{hostname}{target}            the same with another scheme
-  ///     /v2{path}?lang=en{query}              a query is gone on with: {query} leads with '?' or
-  ///     '&' https://login.example/?next={target}  encoded, as one value
+  ///     https://{hostname}{target}             the same place, over https
+  ///     /v2{path}?lang=en{query}               goes on with the query, if any: here behind a '&'
+  ///     https://login.example/?next={target}   as one value, encoded
   std::string location = {};
   Status status = Status::permanent_redirect;  ///< 301, 302, 303, 307 or 308.
 };
 
-/// What a request fills in cannot change where the rest of the template leads: it is
-/// percent-encoded for its place, and {path} and {target} begin with exactly one slash, as does a
-/// location that begins with a path. So no request makes "//evil.example", another host or a
-/// further query parameter of it, nor another header line.
+/// What a request fills in is percent-encoded for its place, and {path} and {target} begin with
+/// exactly one slash, as does a location without a host. So no request turns a path into
+/// "//evil.example", names another host than the template does, or adds a query parameter or a
+/// header line of its own.
 ///
 /// Only {host} and {hostname} may stand in the authority. Both are what the client says; where that
 /// makes no host, the answer is 400.
