@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "codec/hop_fields.hpp"
+
 namespace gatewaykit::codec {
 
 namespace {
@@ -13,24 +15,6 @@ using Kind = BodyFraming::Kind;
 
 constexpr std::string_view kLineEnd = "\r\n";
 constexpr std::size_t kMaxDecimal = 20;
-
-/// Fields that the writer alone writes, whoever put them into a message.
-bool belongs_to_hop(Field field) noexcept {
-  switch (field) {
-    case Field::connection:
-    case Field::content_length:
-    case Field::host:
-    case Field::http2_settings:
-    case Field::keep_alive:
-    case Field::proxy_connection:
-    case Field::te:
-    case Field::transfer_encoding:
-    case Field::upgrade:
-      return true;
-    default:
-      return false;
-  }
-}
 
 bool usually_has_content(const Method& method) noexcept {
   return method == Method::post || method == Method::put || method == Method::patch;

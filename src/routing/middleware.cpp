@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "gatewaykit/routing/context.hpp"
+#include "routing/answer.hpp"
 
 namespace gatewaykit {
 
@@ -17,8 +18,6 @@ Task<Response> Next::operator()(Context& ctx) const {
 }
 
 namespace {
-
-Task<Response> answer(Response response) { co_return response; }
 
 class Before final : public Middleware {
  public:

@@ -44,6 +44,11 @@ class GATEWAYKIT_EXPORT Cidr {
   static std::optional<Cidr> parse(std::string_view text) noexcept;
   bool contains(const IpAddress& address) const noexcept;
 
+  /// As it was given: bits beyond the first `bits()` may be set.
+  const IpAddress& network() const noexcept { return network_; }
+  /// Of 32 or 128.
+  unsigned bits() const noexcept { return bits_; }
+
  private:
   IpAddress network_;
   std::uint8_t bits_ = 0;

@@ -144,6 +144,25 @@ TEST_CASE("a mapped address is in IPv4 blocks, and a mapped block is one") {
   CHECK_FALSE(contains("::ffff:10.0.0.1", "10.0.0.2"));
 }
 
+TEST_CASE("a block tells the address and the bits that it was given with") {
+  struct Row {
+    std::string_view given;
+    std::string_view network;
+    unsigned bits;
+  };
+  const Row rows[] = {
+      {"10.1.2.3/8", "10.1.2.3", 8},          {"10.1.2.3", "10.1.2.3", 32},
+      {"2001:db8::/32", "2001:db8::", 32},    {"::1", "::1", 128},
+      {"::ffff:10.0.0.0/104", "10.0.0.0", 8},
+  };
+  for (const Row& row : rows) {
+    const std::optional<Cidr> block = Cidr::parse(row.given);
+    REQUIRE(block);
+    CHECK(block->network() == ip(row.network));
+    CHECK(block->bits() == row.bits);
+  }
+}
+
 TEST_CASE("what is no block is refused") {
   for (const std::string_view text :
        {""sv, "/8"sv, "10.0.0.0/"sv, "10.0.0.0/33"sv, "10.0.0.0/-1"sv, "10.0.0.0/+8"sv,
