@@ -5,7 +5,11 @@
 #include "gatewaykit/config/load.hpp"
 #include "gatewaykit/core/error.hpp"
 #include "gatewaykit/middleware/access_log.hpp"
+#include "gatewaykit/middleware/body_limit.hpp"
+#include "gatewaykit/middleware/header_rules.hpp"
+#include "gatewaykit/middleware/ip_filter.hpp"
 #include "gatewaykit/middleware/request_id.hpp"
+#include "gatewaykit/middleware/timeout.hpp"
 
 namespace gatewaykit::config {
 
@@ -27,11 +31,67 @@ MiddlewarePtr make_access_log(Reader& reader) {
   return access_log(std::move(options));
 }
 
+MiddlewarePtr make_body_limit(Reader& reader) {
+  BodyLimitOptions options;
+  reader.read_bytes("bytes", options.bytes);
+  return body_limit(options);
+}
+
+MiddlewarePtr make_timeout(Reader& reader) {
+  Duration after{};
+  if (!reader.read("after", after)) {
+    if (!reader.has("after")) reader.problem("", "needs \"after\"");
+    return nullptr;
+  }
+  return timeout(after);
+}
+
+/// Members that are taken away, then those that are set, then those that are added.
+void read_header_rules(Reader& reader, std::string_view name, std::vector<HeaderRule>& rules) {
+  std::optional<Reader> actions = reader.object(name);
+  if (!actions) return;
+  std::vector<std::string> removed;
+  actions->read("remove", removed);
+  for (std::string& field : removed) {
+    rules.push_back({HeaderRule::Action::remove, std::move(field), {}});
+  }
+  for (const auto& [key, action] : {std::pair("set", HeaderRule::Action::set),
+                                    std::pair("append", HeaderRule::Action::append)}) {
+    std::vector<std::pair<std::string, std::string>> lines;
+    actions->read(key, lines);
+    for (auto& [field, value] : lines) {
+      rules.push_back({action, std::move(field), std::move(value)});
+    }
+  }
+}
+
+MiddlewarePtr make_headers(Reader& reader) {
+  HeaderRulesOptions options;
+  read_header_rules(reader, "request", options.request);
+  read_header_rules(reader, "response", options.response);
+  return header_rules(std::move(options));
+}
+
+MiddlewarePtr make_ip_filter(Reader& reader) {
+  IpFilterOptions options;
+  reader.read("allow", options.allow);
+  reader.read("deny", options.deny);
+  reader.read_choice<IpFilterOptions::Of>(
+      "of", options.of,
+      {{"client", IpFilterOptions::Of::client}, {"peer", IpFilterOptions::Of::peer}});
+  reader.read("allowUnix", options.allow_unix);
+  return ip_filter(std::move(options));
+}
+
 }  // namespace
 
 Catalog::Catalog() {
   add("accessLog", &make_access_log);
+  add("bodyLimit", &make_body_limit);
+  add("headers", &make_headers);
+  add("ipFilter", &make_ip_filter);
   add("requestId", &make_request_id);
+  add("timeout", &make_timeout);
 }
 
 void Catalog::add(std::string name, Factory make) {

@@ -8,6 +8,9 @@
 
 #include "config/suggestion.hpp"
 #include "gatewaykit/core/error.hpp"
+#include "gatewaykit/middleware/redirect.hpp"
+#include "gatewaykit/middleware/respond.hpp"
+#include "gatewaykit/middleware/timeout.hpp"
 #include "gatewaykit/routing/context.hpp"
 #include "routing/route_table.hpp"
 #include "server/listen_config.hpp"
@@ -100,6 +103,28 @@ std::vector<FieldCondition> read_conditions(Reader& route) {
     }
   }
   return conditions;
+}
+
+/// A status of three digits.
+void read_status(Reader& reader, Status& status) {
+  std::uint16_t number = 0;
+  if (reader.read("status", number, 100, 599)) status = Status(number);
+}
+
+Handler read_respond(Reader& reader) {
+  RespondOptions options;
+  read_status(reader, options.status);
+  reader.read("body", options.content);
+  reader.read("contentType", options.content_type);
+  reader.read("headers", options.headers);
+  return reported(reader, "", [&options] { return respond(std::move(options)); });
+}
+
+Handler read_redirect(Reader& reader) {
+  RedirectOptions options;
+  read_status(reader, options.status);
+  reader.read("location", options.location);
+  return reported(reader, "", [&options] { return redirect(std::move(options)); });
 }
 
 }  // namespace
@@ -231,7 +256,12 @@ void Loader::read_route(Reader& route) {
   if (problems_.size() == problems) routes_.push_back({match, route.pointer(), route.offset()});
   Handler handler = read_action(route);
   // A group of its own for what lies around this route alone.
-  Router& router = route.has("middleware") ? wiring_.router.group("") : wiring_.router;
+  const bool has_layers = route.has("middleware") || route.has("timeout");
+  Router& router = has_layers ? wiring_.router.group("") : wiring_.router;
+  Duration limit{};
+  if (route.read("timeout", limit)) {
+    router.use(reported(route, "timeout", [limit] { return timeout(limit); }));
+  }
   use_middlewares(route, router);
   if (handler) router.route(std::move(match), std::move(handler));
 }
@@ -255,14 +285,18 @@ Match Loader::read_match(Reader& route) {
 }
 
 Handler Loader::read_action(Reader& route) {
-  const bool is_proxied = route.has("service");
-  std::optional<Reader> response = route.object("respond");
-  if (is_proxied == response.has_value()) {
-    route.problem("", "needs one of \"service\" and \"respond\"");
-    if (is_proxied) read_proxy(route);
-    return {};
+  Handler handler;
+  if (route.has("service")) handler = read_proxy(route);
+  if (std::optional<Reader> response = route.object("respond", "body")) {
+    handler = read_respond(*response);
   }
-  return is_proxied ? read_proxy(route) : read_respond(*response);
+  if (std::optional<Reader> redirection = route.object("redirect", "location")) {
+    handler = read_redirect(*redirection);
+  }
+  if (route.has("service") + route.has("respond") + route.has("redirect") != 1) {
+    route.problem("", "needs one of \"service\", \"respond\" and \"redirect\"");
+  }
+  return handler;
 }
 
 Handler Loader::read_proxy(Reader& route) {
@@ -281,24 +315,6 @@ Handler Loader::read_proxy(Reader& route) {
   route.read("stripPrefix", options.strip_prefix);
   if (use == uses_.end() || !use->second.pool) return {};
   return reported(route, "", [&] { return proxy(*use->second.pool, std::move(options)); });
-}
-
-Handler Loader::read_respond(Reader& response) {
-  unsigned status = 200;
-  std::string body;
-  std::string content_type = "text/plain; charset=utf-8";
-  response.read("status", status, 200, 599);
-  response.read("body", body);
-  response.read("contentType", content_type);
-  return [status = Status(static_cast<std::uint16_t>(status)), type = content_type,
-          content = Chunk::copy_of(body)](Context&) -> Task<Response> {
-    Response answer(status);
-    if (!content.empty()) {
-      answer.headers.set("content-type", type);
-      answer.body = Body(content);
-    }
-    co_return answer;
-  };
 }
 
 MiddlewarePtr Loader::make_middleware(const std::string& name, Reader& options) {

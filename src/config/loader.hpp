@@ -42,7 +42,6 @@ class Loader {
   Match read_match(Reader& route);
   Handler read_action(Reader& route);
   Handler read_proxy(Reader& route);
-  Handler read_respond(Reader& response);
   MiddlewarePtr make_middleware(const std::string& name, Reader& options);
   void use_middlewares(Reader& reader, Router& router);
   void check_routes();

@@ -206,6 +206,18 @@ bool Reader::read(std::string_view name, std::vector<std::string>& value) {
   return true;
 }
 
+bool Reader::read(std::string_view name, std::vector<std::pair<std::string, std::string>>& value) {
+  std::optional<Reader> members = object(name);
+  if (!members) return false;
+  std::vector<std::pair<std::string, std::string>> strings;
+  for (const std::string& member : members->names()) {
+    std::string text;
+    if (members->read(member, text)) strings.emplace_back(member, std::move(text));
+  }
+  value = std::move(strings);
+  return true;
+}
+
 bool Reader::read_bytes(std::string_view name, std::optional<std::uint64_t>& value) {
   if (takes_none(name)) {
     value.reset();
@@ -261,10 +273,13 @@ std::optional<std::size_t> Reader::read_word(std::string_view name,
   return std::nullopt;
 }
 
-std::optional<Reader> Reader::object(std::string_view name) {
-  const Node* const node = find_object(name);
+std::optional<Reader> Reader::object(std::string_view name, std::string_view short_form) {
+  const Node* const node = find(name);
   if (node == nullptr) return std::nullopt;
-  return Reader(*node, pointer_of(name), *problems_);
+  std::vector<Reader> readers;
+  add_element(*node, pointer_of(name), short_form, readers);
+  if (readers.empty()) return std::nullopt;
+  return std::move(readers.front());
 }
 
 std::vector<std::pair<std::string, Reader>> Reader::objects(std::string_view name) {

@@ -49,6 +49,8 @@ class GATEWAYKIT_EXPORT Reader {
   bool read(std::string_view name, Duration& value);
   /// A list of strings.
   bool read(std::string_view name, std::vector<std::string>& value);
+  /// An object whose members are strings, in their order.
+  bool read(std::string_view name, std::vector<std::pair<std::string, std::string>>& value);
   /// A whole number.
   template <std::unsigned_integral N>
   bool read(std::string_view name, N& value, std::type_identity_t<N> least = 0,
@@ -91,12 +93,13 @@ class GATEWAYKIT_EXPORT Reader {
     return true;
   }
 
-  /// The member that is an object.
-  std::optional<Reader> object(std::string_view name);
+  /// The member that is an object. Where `short_form` is given, it may be a string: it stands for
+  /// an object with the one member `short_form`.
+  std::optional<Reader> object(std::string_view name, std::string_view short_form = {});
   /// The members of the member that is an object, each an object too, with their names.
   std::vector<std::pair<std::string, Reader>> objects(std::string_view name);
-  /// A list of objects; one alone may stand without the list. Where `short_form` is given, an
-  /// element may be a string: it stands for an object with the one member `short_form`.
+  /// A list of objects, or of strings that stand for them (see object()); one alone may stand
+  /// without the list.
   std::vector<Reader> list(std::string_view name, std::string_view short_form = {});
   /// A list of what is given by name with options: "name", or {"name": {options}}.
   std::vector<std::pair<std::string, Reader>> named_list(std::string_view name);

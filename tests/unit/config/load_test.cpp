@@ -169,6 +169,39 @@ TEST_CASE("middlewares lie around all routes, or around one") {
   CHECK(served.get("/none").headers.count("x-mark") == 1);
 }
 
+TEST_CASE("the library's middlewares are there by name") {
+  Served served(R"({"listen": "127.0.0.1:0",
+    "middleware": [
+      {"headers": {"request": {"set": {"x-route": "{route}"}, "remove": ["x-secret"]},
+                   "response": {"append": {"x-mark": "one"}}}}],
+    "services": {"s": {"targets": ["memory:s"]}},
+    "routes": [
+      {"path": "/old/*", "redirect": "/new{target}"},
+      {"path": "/moved", "redirect": {"location": "https://b.test/", "status": 302}},
+      {"path": "/static", "respond": {"body": "x", "headers": {"x-a": "1"}}},
+      {"path": "/short", "respond": "hi"},
+      {"path": "/slow", "service": "s", "timeout": "1s"},
+      {"path": "/limited", "service": "s",
+       "middleware": [{"bodyLimit": {"bytes": "1KiB"}}, {"timeout": {"after": "5s"}}]},
+      {"path": "/closed", "middleware": [{"ipFilter": {"allow": ["10.0.0.0/8"]}}],
+       "respond": {}}]})");
+  FakeUpstream target(served.network, "memory:s");
+  CHECK(served.get("/old/a?b=c").headers.get("location") == "/new/old/a?b=c");
+  CHECK(served.get("/moved").status == Status::found);
+  const Response fixed = served.get("/static");
+  CHECK(fixed.headers.get("x-a") == "1");
+  CHECK(fixed.headers.get("x-mark") == "one");
+  CHECK(served.content("/short") == "hi");
+  const TimePoint begun = served.executor.now();
+  CHECK(served.get("/slow").status == Status::gateway_timeout);
+  CHECK(served.executor.now() - begun < 2s);
+  Request large(Method::post, "/limited");
+  large.body = Body(Chunk::copy_of(std::string(1025, 'x')));
+  CHECK(served.executor.run(served.gateway.handle(std::move(large))).status ==
+        Status::content_too_large);
+  CHECK(served.get("/closed").status == Status::forbidden);
+}
+
 TEST_CASE("a service of the same definition keeps its pool, another one gets a new one") {
   const std::string text = with_service(R"("keepAlive": "7s")");
   const Wiring first = wire(text);
@@ -214,8 +247,8 @@ TEST_CASE("all mistakes of a text are told at once, each at its place") {
               R"(f:8:54: /middleware/1/accessLog/file: must be a string, not a number)",
               R"(f:10:31: /routes/0/service: there is no service "usres" (did you mean "users"?))",
               R"(f:11:31: /routes/1/methods: "G ET" is no method)",
-              R"(f:11:70: /routes/1/respond/status: must be a whole number from 200 to 599)",
-              R"(f:12:5: /routes/2: needs one of "service" and "respond")",
+              R"(f:11:70: /routes/1/respond/status: must be a whole number from 100 to 599)",
+              R"(f:12:5: /routes/2: needs one of "service", "respond" and "redirect")",
               R"(f:13:5: /routes/3: route d: a pattern must begin with '/')"});
 }
 
@@ -257,6 +290,27 @@ TEST_CASE("values of the wrong kind") {
   CHECK(problems_of(with_route(R"({"path": "/"})")).size() == 1);
   CHECK(problems_of(with_route(R"({"path": "/", "respond": {}, "headers": {"x": 1}})")).size() ==
         1);
+}
+
+TEST_CASE("the library's middlewares tell what is wrong with their options") {
+  const auto problems = [](std::string_view middleware) {
+    return problems_of(with(R"("middleware": [{)" + std::string(middleware) + "}]")).size();
+  };
+  CHECK(problems(R"("requestId": {"field": "x y"})") == 1);
+  CHECK(problems(R"("accessLog": {"file": "/nowhere/x"})") == 1);
+  CHECK(problems(R"("bodyLimit": {"bytes": "1 MB"})") == 1);
+  CHECK(problems(R"("timeout": {})") == 1);
+  CHECK(problems(R"("timeout": {"after": 3})") == 1);
+  CHECK(problems(R"("headers": {"request": {"set": {"host": "x", "a": "{nothing}"}}})") == 2);
+  CHECK(problems(R"("ipFilter": {"allow": ["x", "10.0.0.0/33"]})") == 2);
+  CHECK(problems(R"("ipFilter": {})") == 1);
+  CHECK(problems(R"("ipFilter": {"of": "me", "deny": ["::1"]})") == 1);
+  CHECK(problems_of(with_route(R"({"path": "/", "redirect": "{x}"})")).size() == 1);
+  CHECK(problems_of(with_route(R"({"path": "/", "redirect": {"location": "/", "status": 200}})"))
+            .size() == 1);
+  CHECK(
+      problems_of(with_route(R"({"path": "/", "respond": {"status": 204, "body": "x"}})")).size() ==
+      1);
 }
 
 TEST_CASE("a host's middleware reports its mistakes like the library's own") {
