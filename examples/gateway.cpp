@@ -127,7 +127,9 @@ int serve(gk::config::Wiring wiring, const std::string& file) {
   for (const gk::config::Listener& listener : wiring.listeners) {
     const std::string& address = listener.address;
     const std::uint16_t port = gateway.listen(address, listener.options);
-    bound.push_back(address.substr(0, address.rfind(':') + 1) + std::to_string(port));
+    bound.push_back(address.starts_with("unix:")
+                        ? address
+                        : address.substr(0, address.rfind(':') + 1) + std::to_string(port));
   }
   gateway.stop_on_signals();
   gateway.start();
@@ -160,7 +162,7 @@ int main(int argc, char** argv) {
   CLI::Option* const config = app.add_option("--config", arguments.config, "JSON file to serve");
   app.add_flag("--check", arguments.checks_only, "Tell what is wrong with the file, and exit")
       ->needs(config);
-  app.add_option("--listen", arguments.listen, "ADDRESS:PORT to serve on; port 0 takes a free one")
+  app.add_option("--listen", arguments.listen, "ADDRESS:PORT (port 0: a free one) or unix:PATH")
       ->excludes(config);
   CLI::Option* const to =
       app.add_option("--to", arguments.targets, "Target, such as http://127.0.0.1:9000")

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 
 #include "config/suggestion.hpp"
@@ -105,6 +106,16 @@ std::vector<FieldCondition> read_conditions(Reader& route) {
   return conditions;
 }
 
+/// Permissions as chmod(1) has them.
+std::optional<unsigned> read_mode(Reader& listener, const std::string& text) {
+  unsigned mode = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, failure] = std::from_chars(text.data(), end, mode, 8);
+  if (failure == std::errc() && rest == end && mode <= 0777) return mode;
+  listener.problem("mode", "must be permissions such as \"0660\"");
+  return std::nullopt;
+}
+
 /// A status of three digits.
 void read_status(Reader& reader, Status& status) {
   std::uint16_t number = 0;
@@ -194,6 +205,8 @@ ListenOptions Loader::read_listener(Reader& listener) {
   listener.read_choice<EncodedSlash>(
       "encodedSlash", options.encoded_slash,
       {{"reject", EncodedSlash::reject}, {"keep", EncodedSlash::keep}});
+  std::string mode;
+  if (listener.read("mode", mode)) options.unix_mode = read_mode(listener, mode);
   std::vector<std::string> sentences;
   static_cast<void>(server::ListenConfig::from(options, sentences));
   for (std::string& sentence : sentences) listener.problem("", std::move(sentence));

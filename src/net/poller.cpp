@@ -24,7 +24,8 @@ int Poller::add(int fd, Pollable& pollable) noexcept {
 
 int Poller::add_listener(int fd, Pollable& pollable) noexcept {
   epoll_event event{};
-  event.events = EPOLLIN;
+  // Several workers may share a listening socket: a client wakes one of them.
+  event.events = EPOLLIN | EPOLLEXCLUSIVE;
   event.data.ptr = &pollable;
   return epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
 }

@@ -125,18 +125,17 @@ class Gateway::Impl {
   void open_listeners() {
     std::vector<server::ListeningSocket> sockets = std::exchange(sockets_, {});
     try {
-      for (server::ListeningSocket& socket : sockets) add_listeners(std::move(socket));
+      for (server::ListeningSocket& socket : sockets) add_listeners(socket);
     } catch (...) {
       make_workers();
       throw;
     }
   }
 
-  void add_listeners(server::ListeningSocket socket) {
-    const std::shared_ptr<const server::ListenConfig> config = socket.config();
+  void add_listeners(server::ListeningSocket& socket) {
     std::vector<net::Fd> fds = std::move(socket).listen(workers_.size());
     for (std::size_t i = 0; i < fds.size(); ++i) {
-      workers_[i]->add_listener(std::move(fds[i]), config);
+      workers_[i]->add_listener(std::move(fds[i]), socket.path(), socket.config());
     }
   }
 

@@ -38,6 +38,10 @@ ListenConfig ListenConfig::from(const ListenOptions& options, std::vector<std::s
   config.head_limits.section = {options.limits.header_bytes, options.limits.header_fields};
   if (options.client_field == ClientField::forwarded) config.client_field = Field::forwarded;
   config.encoded_slash = options.encoded_slash;
+  config.unix_mode = options.unix_mode;
+  if (options.unix_mode.value_or(0) > 0777) {
+    problems.push_back("unix_mode must hold permissions alone, 0 to 0777");
+  }
   check_limits(options.limits, problems);
   for (const std::string& text : options.trusted_proxies) {
     const std::optional<Cidr> block = Cidr::parse(text);

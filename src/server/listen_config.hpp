@@ -2,6 +2,7 @@
 // ListenConfig: ListenOptions as the connections of a listener use them, checked and parsed once.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct ListenConfig {
   std::vector<Cidr> trusted_proxies;
   Field client_field = Field::x_forwarded_for;  // Or Field::forwarded.
   EncodedSlash encoded_slash = EncodedSlash::reject;
+  std::optional<unsigned> unix_mode;
 
   /// Adds a sentence to `problems` for everything that is wrong.
   static ListenConfig from(const ListenOptions& options, std::vector<std::string>& problems);

@@ -20,8 +20,13 @@ constexpr Duration kRetry = std::chrono::milliseconds(100);
 
 }  // namespace
 
-Listener::Listener(Worker& worker, net::Fd fd, std::shared_ptr<const ListenConfig> config)
-    : worker_(worker), fd_(std::move(fd)), config_(std::move(config)), retry_(*this) {
+Listener::Listener(Worker& worker, net::Fd fd, std::shared_ptr<const UnixPath> path,
+                   std::shared_ptr<const ListenConfig> config)
+    : worker_(worker),
+      fd_(std::move(fd)),
+      path_(std::move(path)),
+      config_(std::move(config)),
+      retry_(*this) {
   const int error = worker_.loop().poller().add_listener(fd_.get(), *this);
   if (error != 0)
     throw ConfigError({fmt::format("cannot watch a listener: {}", std::strerror(error))});
@@ -33,6 +38,7 @@ void Listener::close() {
   retry_.clear();
   is_paused_ = false;
   fd_ = net::Fd();
+  path_.reset();
 }
 
 void Listener::resume() noexcept {

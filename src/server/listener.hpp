@@ -10,6 +10,7 @@
 #include "net/poller.hpp"
 #include "net/socket.hpp"
 #include "server/listen_config.hpp"
+#include "server/unix_path.hpp"
 
 namespace gatewaykit::server {
 
@@ -17,8 +18,10 @@ class Worker;
 
 class Listener final : private net::Pollable {
  public:
-  /// `fd` listens already. Throws ConfigError.
-  Listener(Worker& worker, net::Fd fd, std::shared_ptr<const ListenConfig> config);
+  /// `fd` listens already; `path`, where there is one, is held until it is closed. Throws
+  /// ConfigError.
+  Listener(Worker& worker, net::Fd fd, std::shared_ptr<const UnixPath> path,
+           std::shared_ptr<const ListenConfig> config);
 
   /// Takes what has connected already, then closes.
   void close();
@@ -42,6 +45,7 @@ class Listener final : private net::Pollable {
 
   Worker& worker_;
   net::Fd fd_;
+  std::shared_ptr<const UnixPath> path_;
   std::shared_ptr<const ListenConfig> config_;
   RetryTimer retry_;
   bool is_paused_ = false;

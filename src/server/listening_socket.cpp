@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/listening_socket.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <charconv>
@@ -20,9 +22,23 @@ namespace {
   throw ConfigError({fmt::format("cannot listen on '{}': {}", address, reason)});
 }
 
+constexpr std::string_view kUnix = "unix:";
+
+net::SocketAddress parse_path(std::string_view address) {
+  Connector::Endpoint endpoint;
+  endpoint.path = address.substr(kUnix.size());
+  const auto where = net::SocketAddress::from(endpoint);
+  const bool is_path = !endpoint.path.empty() && endpoint.path.find('\0') == std::string::npos;
+  if (!is_path) refuse_address(address, "expected unix:PATH");
+  if (!where) refuse_address(address, "the path is too long for a socket");
+  return *where;
+}
+
 net::SocketAddress parse_listen_address(std::string_view address) {
+  if (address.starts_with(kUnix)) return parse_path(address);
   const std::size_t colon = address.rfind(':');
-  if (colon == std::string_view::npos) refuse_address(address, "expected ADDRESS:PORT");
+  if (colon == std::string_view::npos)
+    refuse_address(address, "expected ADDRESS:PORT or unix:PATH");
   std::string_view host = address.substr(0, colon);
   const std::string_view digits = address.substr(colon + 1);
   Connector::Endpoint endpoint;
@@ -53,25 +69,29 @@ void check_listen_address(std::string_view address) {
 
 ListeningSocket::ListeningSocket(std::string_view address,
                                  std::shared_ptr<const ListenConfig> config)
-    : address_(address),
-      config_(std::move(config)),
-      where_(parse_listen_address(address)),
-      fd_(bind(false)) {
+    : address_(address), config_(std::move(config)), where_(parse_listen_address(address)) {
+  if (is_unix()) {
+    bind_path(address_.substr(kUnix.size()));
+    return;
+  }
+  fd_ = bind(false);
   ::getsockname(fd_.get(), where_.get(), &where_.size);
 }
-
-std::uint16_t ListeningSocket::port() const noexcept { return where_.to_peer().port(); }
 
 /// The first one listens before it may share its port: it is refused where anybody else listens,
 /// even one who would share.
 std::vector<net::Fd> ListeningSocket::listen(std::size_t count) && {
   std::vector<net::Fd> sockets;
   listen_on(fd_);
-  if (count > 1) turn_on(fd_.get(), SO_REUSEPORT);
+  if (count > 1 && !is_unix()) turn_on(fd_.get(), SO_REUSEPORT);
   sockets.push_back(std::move(fd_));
   while (sockets.size() < count) {
-    sockets.push_back(bind(true));
-    listen_on(sockets.back());
+    if (is_unix()) {
+      sockets.push_back(duplicate(sockets.front()));
+    } else {
+      sockets.push_back(bind(true));
+      listen_on(sockets.back());
+    }
   }
   return sockets;
 }
@@ -79,10 +99,30 @@ std::vector<net::Fd> ListeningSocket::listen(std::size_t count) && {
 net::Fd ListeningSocket::bind(bool shares_port) const {
   net::Fd fd(::socket(where_.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) refuse(std::strerror(errno));
-  turn_on(fd.get(), SO_REUSEADDR);
+  if (!is_unix()) turn_on(fd.get(), SO_REUSEADDR);
   if (shares_port) turn_on(fd.get(), SO_REUSEPORT);
+  // What is bound takes its permissions from the socket, so that there is no moment of others.
+  if (config_->unix_mode) ::fchmod(fd.get(), *config_->unix_mode);
   if (::bind(fd.get(), where_.get(), where_.size) != 0) refuse(std::strerror(errno));
   return fd;
+}
+
+/// Listens at once: a socket that is bound alone looks like one that was left behind.
+void ListeningSocket::bind_path(const std::string& path) {
+  UnixPath::remove_stale(path);
+  fd_ = bind(false);
+  path_ = std::make_shared<const UnixPath>(path);
+  // The umask has taken some away.
+  if (config_->unix_mode && ::chmod(path.c_str(), *config_->unix_mode) != 0) {
+    refuse(std::strerror(errno));
+  }
+  listen_on(fd_);
+}
+
+net::Fd ListeningSocket::duplicate(const net::Fd& fd) const {
+  net::Fd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy.valid()) refuse(std::strerror(errno));
+  return copy;
 }
 
 void ListeningSocket::listen_on(const net::Fd& fd) const {

@@ -13,6 +13,7 @@
 
 #include "net/socket.hpp"
 #include "server/listen_config.hpp"
+#include "server/unix_path.hpp"
 
 namespace gatewaykit::server {
 
@@ -21,26 +22,34 @@ void check_listen_address(std::string_view address);
 
 class ListeningSocket {
  public:
-  /// Binds "ADDRESS:PORT". Throws ConfigError with a sentence that names the address.
+  /// Binds "ADDRESS:PORT" or "unix:PATH". Throws ConfigError with a sentence that names the
+  /// address.
   ListeningSocket(std::string_view address, std::shared_ptr<const ListenConfig> config);
 
-  std::uint16_t port() const noexcept;
+  /// 0 for a path.
+  std::uint16_t port() const noexcept { return where_.to_peer().port(); }
   const std::shared_ptr<const ListenConfig>& config() const noexcept { return config_; }
+  /// To be held for as long as any of the sockets is open; null for a port.
+  const std::shared_ptr<const UnixPath>& path() const noexcept { return path_; }
 
-  /// Listens with `count` sockets that share the port (SO_REUSEPORT where there are several), one
-  /// for each worker: clients can connect when it returns. Throws ConfigError where another
-  /// listens there.
+  /// Listens with `count` sockets, one for each worker: clients can connect when it returns. Where
+  /// there are several, they share the port (SO_REUSEPORT), or are one socket. Throws ConfigError
+  /// where another listens there.
   std::vector<net::Fd> listen(std::size_t count) &&;
 
  private:
+  bool is_unix() const noexcept { return where_.storage.ss_family == AF_UNIX; }
   net::Fd bind(bool shares_port) const;
+  void bind_path(const std::string& path);
   void listen_on(const net::Fd& fd) const;
+  net::Fd duplicate(const net::Fd& fd) const;
   [[noreturn]] void refuse(std::string_view reason) const;
 
   std::string address_;
   std::shared_ptr<const ListenConfig> config_;
   net::SocketAddress where_;
   net::Fd fd_;
+  std::shared_ptr<const UnixPath> path_;
 };
 
 }  // namespace gatewaykit::server

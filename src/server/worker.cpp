@@ -47,8 +47,10 @@ Worker::Worker(GatewayShared& shared)
 
 Worker::~Worker() = default;
 
-void Worker::add_listener(net::Fd fd, std::shared_ptr<const ListenConfig> config) {
-  listeners_.push_back(std::make_unique<Listener>(*this, std::move(fd), std::move(config)));
+void Worker::add_listener(net::Fd fd, std::shared_ptr<const UnixPath> path,
+                          std::shared_ptr<const ListenConfig> config) {
+  listeners_.push_back(
+      std::make_unique<Listener>(*this, std::move(fd), std::move(path), std::move(config)));
 }
 
 void Worker::watch_signals(Function<void()> on_signal) {

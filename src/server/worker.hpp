@@ -28,7 +28,8 @@ class Worker {
   ~Worker();
 
   /// Before `start`. Takes a listening socket over.
-  void add_listener(net::Fd fd, std::shared_ptr<const ListenConfig> config);
+  void add_listener(net::Fd fd, std::shared_ptr<const UnixPath> path,
+                    std::shared_ptr<const ListenConfig> config);
   /// SIGTERM and SIGINT call `on_signal` on this worker's thread.
   void watch_signals(Function<void()> on_signal);
   void start();

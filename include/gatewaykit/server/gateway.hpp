@@ -62,6 +62,8 @@ struct ListenOptions {
   ClientField client_field = ClientField::x_forwarded_for;
   /// What becomes of `%2F` in a path: by default a request with it is refused (400).
   EncodedSlash encoded_slash = EncodedSlash::reject;
+  /// Permissions of a Unix-domain socket, such as 0660. None: what the umask leaves.
+  std::optional<unsigned> unix_mode = std::nullopt;
 };
 
 struct GatewayOptions {
@@ -97,9 +99,10 @@ class GATEWAYKIT_EXPORT Gateway {
   /// Stops at once what still runs.
   ~Gateway();
 
-  /// Binds "ADDRESS:PORT" ("[V6]:PORT"); port 0 takes a free one. Returns the port. Nothing is
-  /// accepted before `start`. Throws ConfigError where the address is malformed, in use or refused,
-  /// and while the gateway runs.
+  /// Binds "ADDRESS:PORT" ("[V6]:PORT"), port 0 takes a free one; or "unix:PATH", in place of a
+  /// socket there that nobody listens on any more; it is removed when the gateway stops. Returns
+  /// the port, 0 for a path. Nothing is accepted before `start`. Throws ConfigError where the
+  /// address is malformed, in use or refused, and while the gateway runs.
   std::uint16_t listen(std::string_view address, ListenOptions options = {});
 
   /// Serves on threads of its own and returns: clients can connect from now on. May be called again

@@ -136,7 +136,7 @@ test("--check tells every problem and serves nothing", async (t) => {
     assert.equal(refused.stdout, "");
     assert.deepEqual(refused.stderr.trim().split("\n").map((line) => line.slice(bad.length)), [
       ':1:1: needs "routes"',
-      ":1:12: /listen: cannot listen on '127.0.0.1': expected ADDRESS:PORT",
+      ":1:12: /listen: cannot listen on '127.0.0.1': expected ADDRESS:PORT or unix:PATH",
       ':2:2: /routs: is no key that is known here (did you mean "routes"?)',
     ]);
   }

@@ -236,7 +236,7 @@ TEST_CASE("all mistakes of a text are told at once, each at its place") {
     {"path": "/c", "respond": {}, "service": "users"},
     {"path": "d", "respond": {}}
   ]
-})") == Lines{R"(f:2:41: /listen/1/address: cannot listen on 'nowhere': expected ADDRESS:PORT)",
+})") == Lines{R"(f:2:41: /listen/1/address: cannot listen on 'nowhere': expected ADDRESS:PORT or unix:PATH)",
               R"(f:2:52: /listen/1/limit: is no key that is known here (did you mean "limits"?))",
               R"(f:3:14: /workers: must be a whole number from 0 to 1024)",
               R"(f:5:53: /services/users/balanse: is no key that is known here )"
