@@ -167,7 +167,7 @@ void Loader::read(Reader& root) {
   use_middlewares(root, wiring_.router);
   read_routes(root);
   for (const char* const key :
-       {"listen", "workers", "maxConnections", "idleWhenFull", "drainTimeout"}) {
+       {"listen", "workers", "maxConnections", "idleWhenFull", "drainDelay", "drainTimeout"}) {
     wiring_.fixed[key] = root.canonical(key);
   }
 }
@@ -175,6 +175,7 @@ void Loader::read(Reader& root) {
 void Loader::read_options(Reader& root) {
   GatewayOptions& options = wiring_.options;
   root.read("workers", options.workers, 0, 1024);
+  root.read("drainDelay", options.drain_delay);
   root.read("drainTimeout", options.drain_timeout);
   root.read("maxConnections", options.max_connections);
   root.read("idleWhenFull", options.idle_when_full);

@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "gatewaykit/routing/context.hpp"
 #include "server/in_process.hpp"
 #include "server/listening_socket.hpp"
 #include "server/worker.hpp"
@@ -156,6 +157,16 @@ class Gateway::Impl {
   bool is_running_ = false;
   bool stops_on_signals_ = false;
 };
+
+Handler ready() {
+  return [](Context& ctx) -> Task<Response> {
+    Response answer = ctx.is_stopping()
+                          ? Response::problem(Status::service_unavailable, "It is to stop.")
+                          : Response::text(Status::ok, "ready\n");
+    answer.headers.set("cache-control", "no-store");
+    co_return answer;
+  };
+}
 
 Gateway::Gateway(Router router, GatewayOptions options)
     : impl_(std::make_unique<Impl>(std::move(router), std::move(options))) {}

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "gatewaykit/http/target.hpp"
-#include "gatewaykit/middleware/request_id.hpp"
 #include "server/client_fields.hpp"
 #include "server/worker.hpp"
 
@@ -179,14 +178,6 @@ codec::BodyFraming Http1Exchange::framing_of(const Response& response) const {
   return is_http_1_0_ ? codec::BodyFraming::until_close() : codec::BodyFraming::chunked();
 }
 
-void Http1Exchange::render(Response& response) const {
-  const RequestId* const id = context_->get<RequestId>();
-  const std::string content = render_problem(response.status, response.problem_detail(),
-                                             id == nullptr ? std::string_view() : id->value);
-  response.headers.set("content-type", "application/problem+json");
-  response.body = Body(Chunk::copy_of(content));
-}
-
 /// More content is announced than will be read and thrown away once it is answered.
 bool Http1Exchange::is_much_unread() noexcept {
   return !body_.has_ended() && context_->scope().running() == 0 &&
@@ -209,7 +200,7 @@ void Http1Exchange::write_head(codec::ByteWriter& writer, const Response& respon
 }
 
 void Http1Exchange::begin_sending(Response& response) {
-  if (response.wants_rendering()) render(response);
+  if (response.wants_rendering()) connection_.worker().shared().render(*context_, response);
   if (!response.is_tunnel()) body_.refuse_tunnel();
   sender_.emplace(connection_.stream(), connection_.config().limits.send_idle);
   write_head(sender_->head(), response);
@@ -283,6 +274,8 @@ Task<Result<>> Http1Exchange::send_bytes(std::string_view bytes) {
   bytes_out_ += bytes.size();
   co_return co_await net::send_all(connection_.stream(), progress, patience, Origin::client);
 }
+
+bool Http1Exchange::is_stopping() const noexcept { return connection_.worker().is_stopping(); }
 
 Task<Result<>> Http1Exchange::send_interim(Status status, Headers headers) {
   if (is_http_1_0_ || is_head_sent_) co_return Result<>();

@@ -41,6 +41,7 @@ class Http1Exchange final : public ExchangeHost {
   }
 
   Task<Result<>> send_interim(Status status, Headers headers) override;
+  bool is_stopping() const noexcept override;
 
  private:
   enum class HeadState : std::uint8_t { incomplete, complete, refused, closed };
@@ -57,7 +58,6 @@ class Http1Exchange final : public ExchangeHost {
   Task<Result<>> send(Response& response);
   Task<Result<>> run_tunnel(Response& response);
   Task<Result<>> send_bytes(std::string_view bytes);
-  void render(Response& response) const;
   bool allows_content(const Response& response) const noexcept;
   bool is_much_unread() noexcept;
   codec::BodyFraming framing_of(const Response& response) const;

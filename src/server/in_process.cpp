@@ -39,8 +39,9 @@ Task<Response> handle_in_process(std::shared_ptr<const GatewayShared> shared, Re
     response = shared->answer_bug(bug, context);
   }
   if (response.wants_rendering()) {
-    content = render_problem(response.status, response.problem_detail(), {});
-    response.headers.set("content-type", "application/problem+json");
+    shared->render(context, response);
+    Result<std::string> rendered = co_await response.body.collect(kMostContent);
+    if (rendered) content = std::move(*rendered);
   }
   response.body = Body(Chunk::copy_of(content));
   context.scope().cancel();

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "gatewaykit/middleware/request_id.hpp"
 #include "gatewaykit/routing/context.hpp"
 
 namespace gatewaykit::server {
@@ -11,6 +12,18 @@ Response GatewayShared::answer_bug(const std::exception& bug, const Context& con
   options.log(LogLevel::error, fmt::format("a handler threw: {} ({} {})", bug.what(),
                                            context.request().method.name(), context.route()));
   return Response::problem(Status::internal_server_error, "The gateway failed.");
+}
+
+void GatewayShared::render(const Context& context, Response& response) const {
+  if (options.render_error) {
+    options.render_error(context, response);
+    return;
+  }
+  const RequestId* const id = context.get<RequestId>();
+  const std::string content = render_problem(response.status, response.problem_detail(),
+                                             id == nullptr ? std::string_view() : id->value);
+  response.headers.set("content-type", "application/problem+json");
+  response.body = Body(Chunk::copy_of(content));
 }
 
 }  // namespace gatewaykit::server

@@ -41,6 +41,7 @@ Worker::Worker(GatewayShared& shared)
       connector_(loop_),
       routes_([this](std::shared_ptr<const RouteSet> unused) { dispose(std::move(unused)); }),
       trim_timer_(*this),
+      delay_timer_(*this),
       drain_timer_(scope_) {
   adopt_routes();
 }
@@ -73,13 +74,7 @@ void Worker::start() {
 }
 
 void Worker::stop() {
-  loop_.post([this] {
-    if (is_draining_) {
-      scope_.cancel();
-    } else {
-      begin_drain();
-    }
-  });
+  loop_.post([this] { begin_stop(); });
 }
 
 /// Many routes take a while to destroy, and a log among their layers writes what it still holds.
@@ -117,7 +112,18 @@ void Worker::run() {
   loop_.locals().clear(loop_);
 }
 
+void Worker::begin_stop() {
+  const bool is_repeated = std::exchange(is_stopping_, true);
+  if (!is_repeated && shared_.options.drain_delay > Duration::zero()) {
+    delay_timer_.set(loop_.timers(), loop_.now() + shared_.options.drain_delay);
+    return;
+  }
+  if (!is_draining_) begin_drain();
+  if (is_repeated) scope_.cancel();
+}
+
 void Worker::begin_drain() {
+  delay_timer_.clear();
   is_draining_ = true;
   for (const std::unique_ptr<Listener>& listener : listeners_) listener->close();
   for (const ConnectionList* const list : {&busy_, &idle_}) {

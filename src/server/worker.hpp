@@ -48,6 +48,8 @@ class Worker {
     if (shared_.swaps() != swaps_) adopt_routes();
     return routes_.use();
   }
+  /// No new clients, soon or already.
+  bool is_stopping() const noexcept { return is_stopping_; }
   Env env() noexcept { return {&loop_, &scope_, &connector_}; }
   /// Serves an accepted socket until its end.
   void serve(net::Fd fd, const net::SocketAddress& peer,
@@ -68,6 +70,7 @@ class Worker {
 
  private:
   void run();
+  void begin_stop();
   void begin_drain();
   ConnectionList& list_of(const Connection& connection) noexcept;
   Task<void> drain();
@@ -78,6 +81,13 @@ class Worker {
 
   struct TrimTimer : Timer {
     explicit TrimTimer(Worker& owner) noexcept : Timer(&Worker::on_trim_timer), worker(owner) {}
+    Worker& worker;
+  };
+  struct DelayTimer : Timer {
+    explicit DelayTimer(Worker& owner) noexcept
+        : Timer(
+              [](Timer& timer) noexcept { static_cast<DelayTimer&>(timer).worker.begin_drain(); }),
+          worker(owner) {}
     Worker& worker;
   };
   struct DrainTimer : Timer {
@@ -96,12 +106,14 @@ class Worker {
   CancelScope scope_;        // Of all connections.
   CancelScope drain_scope_;  // Of the task that ends the worker.
   TrimTimer trim_timer_;
+  DelayTimer delay_timer_;
   DrainTimer drain_timer_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<SignalWatch> signals_;
   ConnectionList busy_;
   ConnectionList idle_;  // Those that have been idle for longest come first.
   std::atomic<std::uint64_t> requests_{0};
+  bool is_stopping_ = false;
   bool is_draining_ = false;
   bool is_running_ = false;
   std::thread thread_;

@@ -40,6 +40,7 @@ struct Outcome {
 class GATEWAYKIT_EXPORT ExchangeHost {
  public:
   virtual Task<Result<>> send_interim(Status status, Headers headers) = 0;
+  virtual bool is_stopping() const noexcept = 0;
 
  protected:
   ~ExchangeHost() = default;
@@ -95,6 +96,9 @@ class GATEWAYKIT_EXPORT Context {
   /// When the route's timeout ends; kNever without one.
   TimePoint deadline() const noexcept { return deadline_; }
   void set_deadline(TimePoint deadline) noexcept { deadline_ = deadline; }
+
+  /// The gateway that serves this exchange is to stop: it will take no new clients, soon or already.
+  bool is_stopping() const noexcept { return host_ != nullptr && host_->is_stopping(); }
 
   /// Sends a 1xx response (RFC 9110 section 15.2) ahead of the final one. A failure means that the
   /// client is gone.

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gatewaykit/core/function.hpp"
 #include "gatewaykit/core/logger.hpp"
 #include "gatewaykit/core/task.hpp"
 #include "gatewaykit/core/timer.hpp"
@@ -68,7 +69,10 @@ struct ListenOptions {
 
 struct GatewayOptions {
   unsigned workers = 1;  ///< Event loops, each with a thread; 0: one per core.
-  /// How long `stop` lets running exchanges go on.
+  /// How long `stop` goes on accepting clients while `ready` answers 503 already: for load
+  /// balancers that must see it before they may be refused.
+  Duration drain_delay = Duration::zero();
+  /// How long `stop` lets running exchanges go on after that.
   Duration drain_timeout = std::chrono::seconds(10);
   /// Client connections over all workers; beyond it the listeners pause. None: what the
   /// descriptor limit of the process allows, with a target connection for each and a reserve.
@@ -78,7 +82,14 @@ struct GatewayOptions {
   Duration idle_when_full = std::chrono::seconds(1);
   /// Receives the gateway's own lines: faults, drops, reloads.
   LogSink log = &log_to_stderr;
+  /// Gives a failure (Response::problem, Response::failure) that nobody has set a body for the
+  /// content and fields that its client sees, in place of a problem document (RFC 9457). Called on
+  /// the worker. What `response.error()` tells of an upstream is not meant for clients.
+  Function<void(const Context& ctx, Response& response) const> render_error = nullptr;
 };
+
+/// A handler for readiness probes: 200 while the gateway serves, 503 once it is to stop.
+GATEWAYKIT_EXPORT Handler ready();
 
 /// A moment's view over all workers.
 struct GatewayStats {
@@ -109,7 +120,8 @@ class GATEWAYKIT_EXPORT Gateway {
   /// after the gateway has stopped, if `listen` is called again as well. Throws ConfigError where
   /// another has taken an address since it was bound; all addresses are given up then.
   void start();
-  /// Stops accepting, lets running exchanges end within drain_timeout, then ends the workers.
+  /// Stops accepting, after drain_delay, lets running exchanges end within drain_timeout, then ends
+  /// the workers.
   /// Returns at once; `wait` tells when it is done. Safe inside a handler.
   void stop();
   /// Blocks until the workers have ended. Not from a handler.

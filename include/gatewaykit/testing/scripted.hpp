@@ -144,6 +144,7 @@ class GATEWAYKIT_EXPORT TestExchange final : private ExchangeHost {
 
  private:
   Task<Result<>> send_interim(Status status, Headers headers) override;
+  bool is_stopping() const noexcept override { return false; }
 
   VirtualExecutor& executor_;
   TimePoint begin_;

@@ -132,6 +132,53 @@ TEST_CASE("draining lets what runs end, ends what is idle and refuses what is ne
   CHECK(served.gateway().stats().connections_open == 0);
 }
 
+TEST_CASE("readiness goes before clients are refused") {
+  Router router;
+  router.get("/ready", ready());
+  GatewayOptions options;
+  options.drain_delay = 300ms;
+  Served served(std::move(router), {}, std::move(options));
+  CHECK(served.get("/ready").status() == 200);
+  served.gateway().stop();
+  while (served.get("/ready").status() == 200) std::this_thread::yield();
+  CHECK(served.get("/ready").status() == 503);
+  served.gateway().wait();
+  CHECK_THROWS(served.dial());
+}
+
+TEST_CASE("a second stop does not wait for the delay") {
+  GatewayOptions options;
+  options.drain_delay = 1h;
+  Served served(answering("x"), {}, std::move(options));
+  served.gateway().stop();
+  served.gateway().stop();
+  served.gateway().wait();
+}
+
+TEST_CASE("a host may render failures its own way") {
+  GatewayOptions options;
+  options.render_error = [](const Context& ctx, Response& response) {
+    response.headers.set("content-type", "text/x");
+    response.body = Body(Chunk::copy_of(std::string(ctx.request().target) + " " +
+                                        std::to_string(code(response.status))));
+  };
+  Router router = answering("x");
+  router.get("/own", [](Context&) -> Task<Response> {
+    Response own = Response::problem(Status::conflict, "kept");
+    own.body = Body(Chunk::copy_of("own"));
+    co_return own;
+  });
+  Served served(std::move(router), {}, std::move(options));
+  const WireMessage missing = served.get("/nowhere");
+  CHECK(missing.body == "/nowhere 404");
+  CHECK(missing.field("content-type") == "text/x");
+  CHECK(served.ask("GET / HTTP/1.1\r\n\r\n").body == "/ 400");
+  CHECK(served.get("/own").body == "own");
+  VirtualExecutor executor;
+  Response in_process = executor.run(served.gateway().handle(Request(Method::get, "/gone")));
+  CHECK(*executor.run(in_process.body.collect(100)) == "/gone 404");
+}
+
 TEST_CASE("a large download survives the drain") {
   constexpr std::uint64_t kSize = 32 << 20;
   SocketUpstream origin([](SocketPeer& gateway) {
