@@ -3,6 +3,7 @@
 #pragma once
 
 #include "gatewaykit/middleware/access_log.hpp"
+#include "gatewaykit/middleware/compression.hpp"
 #include "gatewaykit/middleware/cors.hpp"
 #include "gatewaykit/middleware/proxy.hpp"
 #include "gatewaykit/middleware/request_id.hpp"
