@@ -25,7 +25,8 @@ bool MediaTypes::add(std::string_view given) {
   std::transform(pattern.begin(), pattern.end(), pattern.begin(), to_lower);
   const std::string_view text = pattern;
   if (text.starts_with("*+")) {
-    if (!is_token(text.substr(1)) || text.find('*', 1) != std::string_view::npos) return false;
+    const std::string_view suffix = text.substr(2);
+    if (!is_token(suffix) || suffix.find('*') != std::string_view::npos) return false;
     patterns_.push_back({"", std::string(text.substr(1)), false});
     return true;
   }
