@@ -56,9 +56,9 @@ constexpr std::size_t memory_of(ContentCoding coding, int level) noexcept {
   constexpr std::size_t kMiB = std::size_t{1} << 20;
   switch (coding) {
     case ContentCoding::zstd:
-      return level < 5 ? kMiB * 3 / 4 : kMiB * 2;
+      return level < 5 ? kMiB * 3 / 4 : kMiB * 3 / 2;
     case ContentCoding::brotli:
-      return level < 9 ? kMiB * 2 : kMiB * 4;
+      return level < 9 ? kMiB * 2 : kMiB * 6;
     case ContentCoding::gzip:
       return kMiB * 17 / 64;
   }

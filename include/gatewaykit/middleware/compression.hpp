@@ -33,13 +33,13 @@ struct CompressionOptions {
   /// small.
   std::uint64_t min_size = 1024;
   /// What each coding may cost. Levels: gzip 1 to 9, brotli 0 to 11, zstd 1 to 19. Above brotli 9
-  /// and zstd 12 a turn of 64 KiB takes tens of milliseconds of the worker's thread.
+  /// and zstd 15 a turn of 64 KiB holds the worker's thread for tens to hundreds of milliseconds.
   int gzip_level = 5;
   int brotli_level = 4;
   int zstd_level = 3;
   /// Bytes that compressors in use may take on one worker; a response that finds no room goes out
   /// as it is. Each takes at most, until the last byte has left it:
-  ///   gzip 272 KiB; br 2 MiB, from level 9 on 4 MiB; zstd 0.75 MiB, from level 5 on 2 MiB;
+  ///   gzip 272 KiB; br 2 MiB, from level 9 on 6 MiB; zstd 0.75 MiB, from level 5 on 1.5 MiB;
   /// and 64 KiB of input. Up to eight of gzip and of zstd are kept for the next responses.
   std::size_t memory = std::size_t{64} << 20;
 };
