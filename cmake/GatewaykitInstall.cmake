@@ -24,7 +24,9 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/gatewaykitConfigVersion.
 install(
   FILES "${PROJECT_BINARY_DIR}/gatewaykitConfig.cmake"
         "${PROJECT_BINARY_DIR}/gatewaykitConfigVersion.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/FindBrotli.cmake"
         "${PROJECT_SOURCE_DIR}/cmake/FindLibuv.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/FindZstd.cmake"
         "${PROJECT_SOURCE_DIR}/cmake/GatewaykitCheckCoroutines.cmake"
         "${PROJECT_SOURCE_DIR}/cmake/check_coroutines.py"
   DESTINATION "${package_directory}")
@@ -32,6 +34,7 @@ install(
 # The file says where it lies, so that an installed tree may be moved.
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY
            "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" OUTPUT_VARIABLE prefix_from_pkgconfig)
+list(JOIN coding_modules " " coding_modules_text)
 configure_file("${PROJECT_SOURCE_DIR}/cmake/gatewaykit.pc.in" "${PROJECT_BINARY_DIR}/gatewaykit.pc"
                @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/gatewaykit.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What layers cost: eight that are functions, eight that are coroutines, request_id, access_log and
-// the forwarder's share of an exchange whose target answers at once. Each operation is a whole
-// exchange without a connection; the bare one is the line to subtract.
+// What layers cost: eight that are functions, eight that are coroutines, request_id, access_log,
+// cors, compression and the forwarder's share of an exchange whose target answers at once. Each
+// operation is a whole exchange without a connection; the bare one is the line to subtract.
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -13,6 +13,8 @@
 #include "gatewaykit/core/random.hpp"
 #include "gatewaykit/http/address.hpp"
 #include "gatewaykit/middleware/access_log.hpp"
+#include "gatewaykit/middleware/compression.hpp"
+#include "gatewaykit/middleware/cors.hpp"
 #include "gatewaykit/middleware/request_id.hpp"
 #include "gatewaykit/routing/context.hpp"
 #include "gatewaykit/routing/middleware.hpp"
@@ -115,12 +117,20 @@ MiddlewarePtr log_to_nowhere() {
   return access_log({.sink = [](std::string_view lines) { bench::keep(lines.size()); }});
 }
 
+MiddlewarePtr cors_of_one() {
+  CorsOptions options;
+  options.origins = {"https://app.example"};
+  return cors(std::move(options));
+}
+
 void measure_chains() {
   std::printf("An exchange without a connection\n");
   bench::print("no layer", bench::measure(Exchange(with({}))));
   bench::print("8 layers that are functions", bench::measure(Exchange(eight<FunctionLayer>())));
   bench::print("8 layers that are coroutines", bench::measure(Exchange(eight<CoroutineLayer>())));
   bench::print("request_id", bench::measure(Exchange(with({request_id()}))));
+  bench::print("cors, no Origin", bench::measure(Exchange(with({cors_of_one()}))));
+  bench::print("compression of nothing", bench::measure(Exchange(with({compression()}))));
   bench::print("access_log", bench::measure(Exchange(with({log_to_nowhere()}))));
   bench::print("request_id, access_log",
                bench::measure(Exchange(with({request_id(), log_to_nowhere()}))));

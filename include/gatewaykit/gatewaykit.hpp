@@ -5,6 +5,8 @@
 #include "gatewaykit/config/load.hpp"
 #include "gatewaykit/middleware/access_log.hpp"
 #include "gatewaykit/middleware/body_limit.hpp"
+#include "gatewaykit/middleware/compression.hpp"
+#include "gatewaykit/middleware/cors.hpp"
 #include "gatewaykit/middleware/header_rules.hpp"
 #include "gatewaykit/middleware/ip_filter.hpp"
 #include "gatewaykit/middleware/proxy.hpp"

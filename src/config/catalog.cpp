@@ -6,6 +6,8 @@
 #include "gatewaykit/core/error.hpp"
 #include "gatewaykit/middleware/access_log.hpp"
 #include "gatewaykit/middleware/body_limit.hpp"
+#include "gatewaykit/middleware/compression.hpp"
+#include "gatewaykit/middleware/cors.hpp"
 #include "gatewaykit/middleware/header_rules.hpp"
 #include "gatewaykit/middleware/ip_filter.hpp"
 #include "gatewaykit/middleware/request_id.hpp"
@@ -83,11 +85,48 @@ MiddlewarePtr make_ip_filter(Reader& reader) {
   return ip_filter(std::move(options));
 }
 
+MiddlewarePtr make_cors(Reader& reader) {
+  CorsOptions options;
+  reader.read("origins", options.origins);
+  reader.read("methods", options.methods);
+  reader.read("headers", options.headers);
+  reader.read("exposedHeaders", options.exposed_headers);
+  reader.read("credentials", options.credentials);
+  Duration max_age{};
+  if (reader.read("maxAge", max_age)) {
+    options.max_age = std::chrono::duration_cast<std::chrono::seconds>(max_age);
+  }
+  reader.read("privateNetwork", options.private_network);
+  return cors(std::move(options));
+}
+
+MiddlewarePtr make_compression(Reader& reader) {
+  CompressionOptions options;
+  std::vector<std::string> codings;
+  reader.read("codings", codings);
+  for (const std::string& name : codings) {
+    if (const std::optional<ContentCoding> coding = content_coding_of(name)) {
+      options.codings.push_back(*coding);
+    } else {
+      reader.problem("codings", fmt::format("\"{}\" is no content coding", name));
+    }
+  }
+  reader.read("types", options.types);
+  reader.read_bytes("minSize", options.min_size);
+  reader.read("gzipLevel", options.gzip_level, 1, 9);
+  reader.read("brotliLevel", options.brotli_level, 0, 11);
+  reader.read("zstdLevel", options.zstd_level, 1, 19);
+  reader.read_bytes("memory", options.memory);
+  return compression(std::move(options));
+}
+
 }  // namespace
 
 Catalog::Catalog() {
   add("accessLog", &make_access_log);
   add("bodyLimit", &make_body_limit);
+  add("compression", &make_compression);
+  add("cors", &make_cors);
   add("headers", &make_headers);
   add("ipFilter", &make_ip_filter);
   add("requestId", &make_request_id);

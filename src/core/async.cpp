@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gatewaykit/core/async.hpp"
 
+#include "core/alarm.hpp"
+
 namespace gatewaykit {
 
 Task<Result<>> sleep_for(Duration duration) {
   const Env env = co_await current_env();
   Event never_set;
   const Wake wake = co_await never_set.wait(deadline_after(env.executor->now(), duration));
+  if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::gateway);
+  co_return Result<>();
+}
+
+Task<Result<>> next_turn() {
+  const Env env = co_await current_env();
+  Alarm turn(*env.executor, env.executor->now());
+  const Wake wake = co_await turn.rung.wait();
   if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::gateway);
   co_return Result<>();
 }

@@ -9,9 +9,9 @@
 #include <map>
 #include <utility>
 
+#include "core/alarm.hpp"
 #include "gatewaykit/testing/virtual_executor.hpp"
 #include "net/connector.hpp"
-#include "testing/alarm.hpp"
 #include "testing/memory_stream.hpp"
 
 namespace gatewaykit::testing {

@@ -8,7 +8,6 @@
 
 #include "gatewaykit/core/async.hpp"
 #include "gatewaykit/core/event.hpp"
-#include "testing/alarm.hpp"
 
 namespace gatewaykit::testing {
 
@@ -71,10 +70,8 @@ class ScriptedBody::Source final : public BodySource {
 
   Task<Result<Chunk>> read() override {
     if (state_->always_suspends) {
-      const Env env = co_await current_env();
-      Alarm next_turn(*env.executor, env.executor->now());
-      const Wake wake = co_await next_turn.rung.wait();
-      if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
+      Result<> turn = co_await next_turn();
+      if (!turn) co_return std::move(turn.error());
     }
     for (;;) {
       if (step_ == state_->steps.size()) co_return end();

@@ -15,8 +15,9 @@ import sys
 
 FOREIGN_SYMBOL = re.compile(
     r"\b(uv_\w+|UV_\w+|curl_\w+|CURL\w*|nghttp2_\w+|NGHTTP2_\w+|SSL_\w+|EVP_\w+|X509_\w+|BIO_\w+"
-    r"|fmt::\w+|nlohmann::\w+)")
-FOREIGN_HEADER = re.compile(r"/(uv\.h|uv/|curl/|nghttp2/|openssl/|fmt/|nlohmann/)")
+    r"|fmt::\w+|nlohmann::\w+|z_stream|deflate\w+|Brotli\w+|BROTLI_\w+|ZSTD_\w+)")
+FOREIGN_HEADER = re.compile(
+    r"/(uv\.h|uv/|curl/|nghttp2/|openssl/|fmt/|nlohmann/|zlib\.h|zstd\.h|brotli/)")
 ALLOWED = {"uv_loop_s"}
 
 LINE_MARKER = re.compile(r'# (\d+) "([^"]*)"')

@@ -51,12 +51,15 @@ class GATEWAYKIT_EXPORT Reader {
   bool read(std::string_view name, std::vector<std::string>& value);
   /// An object whose members are strings, in their order.
   bool read(std::string_view name, std::vector<std::pair<std::string, std::string>>& value);
-  /// A whole number.
-  template <std::unsigned_integral N>
+  /// A whole number, not below zero.
+  template <std::integral N>
   bool read(std::string_view name, N& value, std::type_identity_t<N> least = 0,
             std::type_identity_t<N> most = std::numeric_limits<N>::max()) {
     std::uint64_t number = 0;
-    if (!read_integer(name, number, least, most)) return false;
+    if (!read_integer(name, number, static_cast<std::uint64_t>(least),
+                      static_cast<std::uint64_t>(most))) {
+      return false;
+    }
     value = static_cast<N>(number);
     return true;
   }

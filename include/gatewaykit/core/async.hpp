@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ways to combine tasks: sleep_for, with_timeout, when_all, shield. All are structured: none
-// returns before every child has ended.
+// Ways to wait and to combine tasks: sleep_for, next_turn, with_timeout, when_all, shield. All are
+// structured: none returns before every child has ended.
 #pragma once
 
 #include <optional>
@@ -18,6 +18,10 @@ namespace gatewaykit {
 
 /// Waits; fails with Errc::cancelled where the scope is cancelled first.
 GATEWAYKIT_EXPORT Task<Result<>> sleep_for(Duration duration);
+
+/// Goes on in a later turn, so that others get theirs: for between the pieces of long work. Fails
+/// with Errc::cancelled where the scope is cancelled first.
+GATEWAYKIT_EXPORT Task<Result<>> next_turn();
 
 namespace detail {
 

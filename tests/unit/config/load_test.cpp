@@ -202,6 +202,30 @@ TEST_CASE("the library's middlewares are there by name") {
   CHECK(served.get("/closed").status == Status::forbidden);
 }
 
+TEST_CASE("cors and compression by name") {
+  Served served(R"({"listen": "127.0.0.1:0",
+    "middleware": [
+      {"cors": {"origins": ["https://app.example"], "methods": ["PUT"], "headers": ["x-a"],
+                "exposedHeaders": ["x-b"], "credentials": true, "maxAge": "10m",
+                "privateNetwork": true}},
+      {"compression": {"codings": ["gzip"], "types": ["text/*"], "minSize": 10, "gzipLevel": 9,
+                       "brotliLevel": 11, "zstdLevel": 19, "memory": "8MiB"}}],
+    "routes": [{"path": "/", "respond": "a text that is long enough, long enough, long enough"}]})");
+  Request request(Method::get, "/");
+  request.headers.add("origin", "https://app.example");
+  request.headers.add("accept-encoding", "gzip, br");
+  const Response answer = served.executor.run(served.gateway.handle(std::move(request)));
+  CHECK(answer.headers.get("access-control-allow-origin") == "https://app.example");
+  CHECK(answer.headers.get("access-control-allow-credentials") == "true");
+  CHECK(answer.headers.get("content-encoding") == "gzip");
+  Request preflight(Method::options, "/anywhere");
+  preflight.headers.add("origin", "https://app.example");
+  preflight.headers.add("access-control-request-method", "PUT");
+  const Response allowed = served.executor.run(served.gateway.handle(std::move(preflight)));
+  CHECK(allowed.status == Status::no_content);
+  CHECK(allowed.headers.get("access-control-max-age") == "600");
+}
+
 TEST_CASE("a service of the same definition keeps its pool, another one gets a new one") {
   const std::string text = with_service(R"("keepAlive": "7s")");
   const Wiring first = wire(text);
@@ -222,7 +246,8 @@ TEST_CASE("a text needs listeners and routes") {
 }
 
 TEST_CASE("all mistakes of a text are told at once, each at its place") {
-  CHECK(problems_of(R"({
+  CHECK(
+      problems_of(R"({
   "listen": ["127.0.0.1:0", {"address": "nowhere", "limit": 3}],
   "workers": 2000,
   "services": {
@@ -236,20 +261,22 @@ TEST_CASE("all mistakes of a text are told at once, each at its place") {
     {"path": "/c", "respond": {}, "service": "users"},
     {"path": "d", "respond": {}}
   ]
-})") == Lines{R"(f:2:41: /listen/1/address: cannot listen on 'nowhere': expected ADDRESS:PORT or unix:PATH)",
-              R"(f:2:52: /listen/1/limit: is no key that is known here (did you mean "limits"?))",
-              R"(f:3:14: /workers: must be a whole number from 0 to 1024)",
-              R"(f:5:53: /services/users/balanse: is no key that is known here )"
-              R"((did you mean "balance"?))",
-              R"(f:6:14: /services/other: Upstream pool "other": it has no target.)",
-              R"(f:8:18: /middleware/0: there is no middleware "requestID" )"
-              R"((did you mean "requestId"?))",
-              R"(f:8:54: /middleware/1/accessLog/file: must be a string, not a number)",
-              R"(f:10:31: /routes/0/service: there is no service "usres" (did you mean "users"?))",
-              R"(f:11:31: /routes/1/methods: "G ET" is no method)",
-              R"(f:11:70: /routes/1/respond/status: must be a whole number from 100 to 599)",
-              R"(f:12:5: /routes/2: needs one of "service", "respond" and "redirect")",
-              R"(f:13:5: /routes/3: route d: a pattern must begin with '/')"});
+})") ==
+      Lines{
+          R"(f:2:41: /listen/1/address: cannot listen on 'nowhere': expected ADDRESS:PORT or unix:PATH)",
+          R"(f:2:52: /listen/1/limit: is no key that is known here (did you mean "limits"?))",
+          R"(f:3:14: /workers: must be a whole number from 0 to 1024)",
+          R"(f:5:53: /services/users/balanse: is no key that is known here )"
+          R"((did you mean "balance"?))",
+          R"(f:6:14: /services/other: Upstream pool "other": it has no target.)",
+          R"(f:8:18: /middleware/0: there is no middleware "requestID" )"
+          R"((did you mean "requestId"?))",
+          R"(f:8:54: /middleware/1/accessLog/file: must be a string, not a number)",
+          R"(f:10:31: /routes/0/service: there is no service "usres" (did you mean "users"?))",
+          R"(f:11:31: /routes/1/methods: "G ET" is no method)",
+          R"(f:11:70: /routes/1/respond/status: must be a whole number from 100 to 599)",
+          R"(f:12:5: /routes/2: needs one of "service", "respond" and "redirect")",
+          R"(f:13:5: /routes/3: route d: a pattern must begin with '/')"});
 }
 
 TEST_CASE("what this version cannot do is refused, not ignored") {
@@ -302,6 +329,8 @@ TEST_CASE("the library's middlewares tell what is wrong with their options") {
   CHECK(problems(R"("timeout": {})") == 1);
   CHECK(problems(R"("timeout": {"after": 3})") == 1);
   CHECK(problems(R"("headers": {"request": {"set": {"host": "x", "a": "{nothing}"}}})") == 2);
+  CHECK(problems(R"("cors": {"origins": ["*"], "credentials": true})") == 1);
+  CHECK(problems(R"("compression": {"codings": ["lzma"], "gzipLevel": 10})") == 2);
   CHECK(problems(R"("ipFilter": {"allow": ["x", "10.0.0.0/33"]})") == 2);
   CHECK(problems(R"("ipFilter": {})") == 1);
   CHECK(problems(R"("ipFilter": {"of": "me", "deny": ["::1"]})") == 1);

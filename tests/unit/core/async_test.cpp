@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sleep_for, with_timeout, when_all, shield: none returns before every child has ended.
+// sleep_for, next_turn, with_timeout, when_all, shield: none returns before every child has ended.
 #include "gatewaykit/core/async.hpp"
 
 #include <chrono>
@@ -19,6 +19,7 @@ using gatewaykit::Duration;
 using gatewaykit::Errc;
 using gatewaykit::Error;
 using gatewaykit::Event;
+using gatewaykit::next_turn;
 using gatewaykit::Origin;
 using gatewaykit::Result;
 using gatewaykit::shield;
@@ -78,6 +79,33 @@ class Stopwatch {
 };
 
 }  // namespace
+
+TEST_CASE("next_turn lets what is ready run first, and takes no time") {
+  VirtualExecutor executor;
+  const TimePoint start = executor.now();
+  std::string trail;
+  const auto work = [](std::string& to, char name) -> Task<void> {
+    for (int i = 0; i < 3; ++i) {
+      to += name;
+      const Result<> turn = co_await next_turn();
+      CHECK(turn);
+    }
+  };
+  executor.spawn(work(trail, 'a'));
+  executor.spawn(work(trail, 'b'));
+  executor.settle();
+  CHECK(trail == "ababab");
+  CHECK(executor.now() == start);
+}
+
+TEST_CASE("next_turn fails where its scope is cancelled") {
+  VirtualExecutor executor;
+  CancelScope scope;
+  scope.cancel();
+  const Result<> turn = executor.run(next_turn(), scope);
+  REQUIRE_FALSE(turn);
+  CHECK(turn.error().code == Errc::cancelled);
+}
 
 TEST_CASE("sleep_for takes as long as it was told") {
   VirtualExecutor executor;

@@ -7,7 +7,7 @@
 #include "gatewaykit/core/executor.hpp"
 #include "gatewaykit/core/timer.hpp"
 
-namespace gatewaykit::testing {
+namespace gatewaykit {
 
 class Alarm : private Timer {
  public:
@@ -21,4 +21,4 @@ class Alarm : private Timer {
   static void on_time(Timer& timer) noexcept { static_cast<Alarm&>(timer).rung.set(); }
 };
 
-}  // namespace gatewaykit::testing
+}  // namespace gatewaykit
