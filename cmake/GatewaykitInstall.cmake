@@ -39,3 +39,10 @@ configure_file("${PROJECT_SOURCE_DIR}/cmake/gatewaykit.pc.in" "${PROJECT_BINARY_
                @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/gatewaykit.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+
+# The gateway from a file, and the schema that editors check the file by.
+if(TARGET gateway)
+  install(TARGETS gateway)
+endif()
+install(FILES "${PROJECT_SOURCE_DIR}/examples/gateway.schema.json"
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/gatewaykit")
