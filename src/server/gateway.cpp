@@ -5,7 +5,9 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <future>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -107,6 +109,23 @@ class Gateway::Impl {
     for (const std::unique_ptr<server::Worker>& worker : workers_) worker->notice_routes();
   }
 
+  Response handle_sync(Request request) {
+    std::future<Response> answer;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const std::unique_ptr<server::Worker>& worker : workers_) {
+        if (worker->is_own_thread()) throw std::logic_error("handle_sync on a worker's own thread");
+      }
+      if (is_running_) answer = post_to_worker(std::move(request));
+    }
+    if (!answer.valid()) return server::handle_on_this_thread(shared_, std::move(request));
+    try {
+      return answer.get();
+    } catch (const std::future_error&) {  // The workers have ended before it was its turn.
+      return Response::failure(Error(Errc::cancelled, Origin::gateway, "the gateway has stopped"));
+    }
+  }
+
   void stop_on_signals() { stops_on_signals_ = true; }
 
   std::shared_ptr<const server::GatewayShared> shared() const noexcept { return shared_; }
@@ -122,6 +141,20 @@ class Gateway::Impl {
   }
 
  private:
+  std::future<Response> post_to_worker(Request request) {
+    std::promise<Response> promise;
+    std::future<Response> answer = promise.get_future();
+    workers_.front()->run_task(answer_to(std::move(promise), shared_, std::move(request)));
+    return answer;
+  }
+
+  static Task<void> answer_to(std::promise<Response> promise,
+                              std::shared_ptr<const server::GatewayShared> shared,
+                              Request request) {
+    Response answer = co_await server::handle_in_process(std::move(shared), std::move(request));
+    promise.set_value(std::move(answer));
+  }
+
   /// Before any thread runs: who is told that it has started can connect.
   void open_listeners() {
     std::vector<server::ListeningSocket> sockets = std::exchange(sockets_, {});
@@ -195,6 +228,10 @@ void Gateway::stop_on_signals() { impl_->stop_on_signals(); }
 
 Task<Response> Gateway::handle(Request request) const {
   return server::handle_in_process(impl_->shared(), std::move(request));
+}
+
+Response Gateway::handle_sync(Request request) const {
+  return impl_->handle_sync(std::move(request));
 }
 
 GatewayStats Gateway::stats() const { return impl_->stats(); }

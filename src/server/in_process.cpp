@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/in_process.hpp"
 
+#include <optional>
+#include <utility>
+
 #include "gatewaykit/core/executor.hpp"
 #include "gatewaykit/routing/context.hpp"
+#include "net/loop.hpp"
+#include "net/socket_connector.hpp"
 
 namespace gatewaykit::server {
 
@@ -49,6 +54,30 @@ Task<Response> handle_in_process(std::shared_ptr<const GatewayShared> shared, Re
   context.complete(
       {response.status, response.error(), 0, content.size(), env.executor->now() - started});
   co_return response;
+}
+
+namespace {
+
+Task<void> answer_into(std::shared_ptr<const GatewayShared> shared, Request request,
+                       std::optional<Response>& answer, net::Loop& loop) {
+  answer = co_await handle_in_process(std::move(shared), std::move(request));
+  loop.stop();
+}
+
+}  // namespace
+
+Response handle_on_this_thread(std::shared_ptr<const GatewayShared> shared, Request request) {
+  net::Loop loop;
+  net::SocketConnector connector(loop);
+  CancelScope scope;
+  std::optional<Response> answer;
+  loop.turn([&] {
+    const Env env{&loop, nullptr, &connector};
+    scope.spawn(env, answer_into(std::move(shared), std::move(request), answer, loop));
+  });
+  if (!answer) loop.run();
+  loop.locals().clear(loop);
+  return std::move(*answer);
 }
 
 }  // namespace gatewaykit::server

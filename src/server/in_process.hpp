@@ -15,4 +15,7 @@ namespace gatewaykit::server {
 /// exception of a handler is a 500, as it is over a connection.
 Task<Response> handle_in_process(std::shared_ptr<const GatewayShared> shared, Request request);
 
+/// The same on a loop of its own, which the calling thread runs until the answer is there.
+Response handle_on_this_thread(std::shared_ptr<const GatewayShared> shared, Request request);
+
 }  // namespace gatewaykit::server

@@ -77,6 +77,10 @@ void Worker::stop() {
   loop_.post([this] { begin_stop(); });
 }
 
+void Worker::run_task(Task<void> task) {
+  loop_.post([this, task = std::move(task)]() mutable { scope_.spawn(env(), std::move(task)); });
+}
+
 /// Many routes take a while to destroy, and a log among their layers writes what it still holds.
 void Worker::dispose(std::shared_ptr<const RouteSet> unused) {
   if (!is_running_) return;

@@ -38,6 +38,9 @@ class Worker {
   void join();
   /// Any thread. The shared routes have been swapped: has an idle worker let go of the old ones.
   void notice_routes();
+  /// Any thread. Runs `task` within the worker's scope; destroys it unrun where the worker ends.
+  void run_task(Task<void> task);
+  bool is_own_thread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
   std::uint64_t requests() const noexcept { return requests_.load(std::memory_order_relaxed); }
 
   // --- For listeners and connections.

@@ -99,8 +99,8 @@ struct GatewayStats {
   std::uint64_t listener_pauses;  ///< Times that the connection limit stopped accepting.
 };
 
-/// `listen`, `stop`, `swap_routes` and `stats` may be called from any thread; the rest from the
-/// owner's.
+/// `listen`, `stop`, `swap_routes`, `handle_sync` and `stats` may be called from any thread; the
+/// rest from the owner's.
 class GATEWAYKIT_EXPORT Gateway {
  public:
   /// Compiles the routes: throws one ConfigError that names every mistake.
@@ -138,6 +138,11 @@ class GATEWAYKIT_EXPORT Gateway {
   /// Runs `request` through the routes without a connection, on the caller's executor and within
   /// its scope. The content (16 MiB at most) is there when it returns; the client is "unix".
   Task<Response> handle(Request request) const;
+
+  /// The same for hosts without coroutines: blocks until the answer is there. On a worker while the
+  /// gateway runs, on the calling thread else. Any thread but the workers' own, where it throws
+  /// std::logic_error.
+  Response handle_sync(Request request) const;
 
   GatewayStats stats() const;
 

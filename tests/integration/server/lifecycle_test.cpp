@@ -469,6 +469,43 @@ TEST_CASE("traffic, stats and a stop from other threads do not disturb each othe
   CHECK(answered >= 100);
 }
 
+TEST_CASE("a host without coroutines asks in-process and waits") {
+  SocketUpstream origin{std::string(kSmallAnswer)};
+  const auto text_of = [](Response& response) {
+    VirtualExecutor executor;
+    return *executor.run(response.body.collect(100));
+  };
+  Gateway* self = nullptr;
+  Router router = forwarding_to(origin);
+  router.get("/asks-itself", [&self](Context&) -> Task<Response> {
+    Response answer = self->handle_sync(Request(Method::get, "/"));
+    co_return answer;
+  });
+  Served served(std::move(router));
+  self = &served.gateway();
+  SECTION("while the gateway runs: on a worker, and from many threads") {
+    std::vector<std::thread> hosts;
+    std::atomic<int> answered{0};
+    for (int i = 0; i < 4; ++i) {
+      hosts.emplace_back([&] {
+        for (int n = 0; n < 50; ++n) {
+          Response answer = served.gateway().handle_sync(Request(Method::get, "/"));
+          if (text_of(answer) == "ok") ++answered;
+        }
+      });
+    }
+    for (std::thread& host : hosts) host.join();
+    CHECK(answered == 200);
+    CHECK(served.get("/asks-itself").status() == 500);  // Instead of waiting for itself.
+  }
+  SECTION("before it starts, or after it has stopped: on this thread") {
+    served.gateway().stop();
+    served.gateway().wait();
+    Response answer = served.gateway().handle_sync(Request(Method::get, "/"));
+    CHECK(text_of(answer) == "ok");
+  }
+}
+
 TEST_CASE("a request in-process passes the same routes and layers") {
   Router router;
   router.use([](Context& ctx, Next next) -> Task<Response> {
