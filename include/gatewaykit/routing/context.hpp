@@ -97,7 +97,8 @@ class GATEWAYKIT_EXPORT Context {
   TimePoint deadline() const noexcept { return deadline_; }
   void set_deadline(TimePoint deadline) noexcept { deadline_ = deadline; }
 
-  /// The gateway that serves this exchange is to stop: it will take no new clients, soon or already.
+  /// The gateway that serves this exchange is to stop: it will take no new clients, soon or
+  /// already.
   bool is_stopping() const noexcept { return host_ != nullptr && host_->is_stopping(); }
 
   /// Sends a 1xx response (RFC 9110 section 15.2) ahead of the final one. A failure means that the
