@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// hello_proxy: the least that is a gateway: one service behind one address.
+//
+//   hello_proxy 127.0.0.1:8080 http://127.0.0.1:9000
+//   curl -i http://127.0.0.1:8080/any/path
+#include <cstdio>
+
+#include "gatewaykit/gatewaykit.hpp"
+
+namespace gk = gatewaykit;
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: hello_proxy ADDRESS:PORT URL\n");
+    return 2;
+  }
+  try {
+    gk::UpstreamOptions service;
+    service.name = "service";
+    service.targets.emplace_back(argv[2]);
+
+    gk::Router router;
+    router.any("/*", gk::proxy(gk::UpstreamPool(std::move(service))));
+
+    gk::Gateway gateway(std::move(router));
+    std::printf("listening on port %u\n", unsigned{gateway.listen(argv[1])});
+    std::fflush(stdout);
+    gateway.stop_on_signals();
+    return gateway.run();
+  } catch (const gk::ConfigError& error) {
+    std::fprintf(stderr, "hello_proxy: %s\n", error.what());
+    return 1;
+  }
+}

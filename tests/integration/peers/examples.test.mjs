@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every example, started as its first lines say and asked what they promise.
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import fs from "node:fs";
+import http from "node:http";
+import os from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { exchange, startOrigin } from "./processes.mjs";
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "gatewaykit-"));
+after(() => fs.rmSync(folder, { recursive: true }));
+const program = (name) => path.join(process.env.GATEWAYKIT_BIN_DIR, name);
+
+/// An example that serves: `port`, what it prints, and stop().
+async function start(owner, name, ...options) {
+  const child = spawn(program(name), options);
+  const example = { child, out: "" };
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text) => (example.out += text));
+  }
+  example.ended = once(child, "close").then(([code]) => code);
+  owner.after(() => child.kill("SIGKILL"));
+  example.says = async (pattern) => {
+    while (!pattern.test(example.out)) {
+      const streams = [once(child.stdout, "data"), once(child.stderr, "data"), example.ended];
+      if (typeof (await Promise.race(streams)) === "number") assert.fail(example.out);
+    }
+    return example.out.match(pattern);
+  };
+  example.port = Number((await example.says(/listening on port (\d+)\n/))[1]);
+  example.stop = () => {
+    child.kill("SIGTERM");
+    return example.ended;
+  };
+  return example;
+}
+
+test("hello_proxy", async (t) => {
+  const { url } = await startOrigin(t, (request, response) => response.end(request.url));
+  const example = await start(t, "hello_proxy", "127.0.0.1:0", url);
+  assert.equal((await exchange(example, "/any/path")).body, "/any/path");
+  assert.equal(await example.stop(), 0);
+});
+
+test("custom_middleware", async (t) => {
+  const example = await start(t, "custom_middleware", "127.0.0.1:0");
+  const refused = await exchange(example, "/hello");
+  assert.equal(refused.status, 400);
+  assert.equal(JSON.parse(refused.body).detail, "x-tenant is required");
+  const answer = await exchange(example, "/hello", { headers: { "x-tenant": "acme" } });
+  assert.equal(answer.body, "hello, acme\n");
+  assert.equal(answer.headers["cache-control"], "private");
+  assert.equal((await exchange(example, "/ready")).body, "ready\n");
+  assert.equal(await example.stop(), 0);
+});
+
+test("sidecar", async (t) => {
+  const socket = path.join(folder, "app.sock");
+  const application = http.createServer((request, response) => response.end("application"));
+  application.listen(socket);
+  t.after(() => application.closeAllConnections() ?? application.close());
+  await once(application, "listening");
+  const example = await start(t, "sidecar", "127.0.0.1:0", socket);
+  const answer = await exchange(example, "/");
+  assert.equal(answer.body, "application");
+  assert.ok(answer.headers["x-request-id"]);
+  assert.equal((await exchange(example, "/-/ready")).status, 200);
+  // A sidecar is small: what it has of its own, apart from the programs that it shares.
+  const status = fs.readFileSync(`/proc/${example.child.pid}/status`, "utf8");
+  t.diagnostic(status.match(/VmRSS:.*/)[0]);
+  example.child.kill("SIGTERM");
+  while ((await exchange(example, "/-/ready")).status === 200);
+  assert.equal(await example.ended, 0);
+  assert.match(example.out, /"upstream":"unix:.*app.sock"/);
+});
+
+test("embedded", async (t) => {
+  const example = await start(t, "embedded", "127.0.0.1:0");
+  await example.says(/coffee is unknown\n/);
+  assert.equal((await exchange(example, "/price/tea")).body, "1\n");
+  example.child.stdin.write("\n");
+  await example.says(/coffee is known\n/);
+  assert.equal((await exchange(example, "/price/tea")).body, "2\n");
+  example.child.stdin.end();
+  assert.equal(await example.ended, 0);
+  assert.match(example.out, /2 requests\n$/);
+});
+
+test("tested_middleware", () => {
+  const run = spawnSync(program("tested_middleware"), { encoding: "utf8" });
+  assert.equal(run.status, 0);
+  assert.equal(run.stdout.match(/^ok: /gm).length, 2);
+});
+
+test("each says how it is used", () => {
+  for (const name of ["hello_proxy", "custom_middleware", "sidecar", "embedded"]) {
+    const run = spawnSync(program(name), { encoding: "utf8" });
+    assert.equal(run.status, 2);
+    assert.match(run.stderr, new RegExp(`^usage: ${name} `));
+    assert.equal(spawnSync(program(name), ["nowhere", "http://127.0.0.1:1"].slice(0, name === "custom_middleware" || name === "embedded" ? 1 : 2)).status, 1);
+  }
+});
