@@ -189,7 +189,8 @@ HAPROXY = Contestant("haproxy", "peers", "haproxy",
                      lambda folder, listen, origin: ["-db", "-f", f"{folder}/config"],
                      _haproxy_config, announces=False)
 NGHTTPX = Contestant("nghttpx", "peers", "nghttpx", _nghttpx_arguments, announces=False)
-GATEWAY = _ours("gateway", "gateway", "gateway", "--workers", "1")
+# By default half of the descriptors are for targets: 9,968 clients where 20,000 are allowed.
+GATEWAY = _ours("gateway", "gateway", "gateway", "--workers", "1", "--max-connections", "12000")
 _LOGGED = ("--request-id", "--access-log", "{folder}/access.log")
 GATEWAY_LOGGED = _ours("gateway-logged", "gateway", "bench_gateway", *_LOGGED, access_log=True)
 GATEWAY_COUNTED = _ours("gateway-counted", "gateway", "bench_gateway", "--count-allocations")

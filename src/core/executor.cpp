@@ -13,8 +13,10 @@ namespace gatewaykit {
 namespace detail {
 
 void* WorkerLocals::find(const void* key) const noexcept {
-  const auto entry = entries_.find(key);
-  return entry == entries_.end() ? nullptr : entry->second.value.get();
+  for (const Entry& entry : entries_) {
+    if (entry.registry.get() == key) return entry.value.get();
+  }
+  return nullptr;
 }
 
 void WorkerLocals::insert(Executor& executor, std::shared_ptr<WorkerLocalRegistry> registry,
@@ -23,19 +25,25 @@ void WorkerLocals::insert(Executor& executor, std::shared_ptr<WorkerLocalRegistr
     const std::lock_guard lock(registry->mutex);
     registry->executors.push_back(&executor);
   }
-  const void* const key = registry.get();
-  entries_.insert_or_assign(key, Entry{std::move(registry), std::move(value)});
+  entries_.push_back({std::move(registry), std::move(value)});
 }
 
 void WorkerLocals::erase(const void* key) {
-  // Taken out before it is destroyed: what it does then may look for others.
-  const auto entry = entries_.extract(key);
+  for (Entry& entry : entries_) {
+    if (entry.registry.get() != key) continue;
+    // Taken out before it is destroyed: what it does then may look for others.
+    std::swap(entry, entries_.back());
+    const Entry taken = std::move(entries_.back());
+    entries_.pop_back();
+    return;
+  }
 }
 
 void WorkerLocals::clear(Executor& executor) {
   while (!entries_.empty()) {
-    const auto entry = entries_.extract(entries_.begin());
-    WorkerLocalRegistry& registry = *entry.mapped().registry;
+    const Entry entry = std::move(entries_.back());
+    entries_.pop_back();
+    WorkerLocalRegistry& registry = *entry.registry;
     const std::lock_guard lock(registry.mutex);
     std::erase(registry.executors, &executor);
   }

@@ -36,24 +36,29 @@ Task<void> Http1Connection::run() {
       if (wake != Wake::signalled) co_return;
     }
     if (!is_first) deadline = worker_.loop().now() + config_->limits.header_timeout;
-    const bool goes_on = co_await serve_one(deadline);
-    if (!goes_on) co_return;
+    // In memory of its own, so that the frame of an idle connection stays small.
+    auto exchange = std::make_unique<Http1Exchange>(*this);
+    begin(*exchange);
+    const Http1Exchange::End how = co_await exchange->run(deadline);
+    end(how == Http1Exchange::End::abort);
+    exchange.reset();
+    if (how == Http1Exchange::End::linger) co_await linger();
+    if (how != Http1Exchange::End::keep) co_return;
     input_.release_if_empty();
     is_first = false;
     deadline = worker_.loop().now() + config_->limits.idle;
   }
 }
 
-Task<bool> Http1Connection::serve_one(TimePoint deadline) {
-  Http1Exchange exchange(*this);
+void Http1Connection::begin(Http1Exchange& exchange) noexcept {
   exchange_ = &exchange;
   if (is_half_closed_) begin_grace();  // Its end came together with the request.
-  const Http1Exchange::End end = co_await exchange.run(deadline);
+}
+
+void Http1Connection::end(bool is_cut) noexcept {
   exchange_ = nullptr;
   grace_.clear();
-  if (end == Http1Exchange::End::abort) stream_->reset_on_close();
-  if (end == Http1Exchange::End::linger) co_await linger();
-  co_return end == Http1Exchange::End::keep;
+  if (is_cut) stream_->reset_on_close();
 }
 
 Task<void> Http1Connection::linger() {

@@ -42,12 +42,12 @@ class Http1Connection final : public Connection, private net::StreamObserver {
   bool is_draining() const noexcept { return is_draining_; }
 
  private:
-  /// Serves one request that has begun to arrive; true where another may follow.
-  Task<bool> serve_one(TimePoint deadline);
   /// Ends the sending side and waits a moment for the client to have read the answer: closing with
   /// unread input would reset the connection and lose it.
   Task<void> linger();
 
+  void begin(Http1Exchange& exchange) noexcept;
+  void end(bool is_cut) noexcept;
   void on_half_close() noexcept override;
   void on_disconnect() noexcept override;
   /// The client has shut its sending side: it has so much time, and more while it is sent some.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Http1Exchange: one request and its response on a client's HTTP/1.1 connection, from the first
-// byte of the head to on_complete. Lives in the frame of the connection's serve_one().
+// byte of the head to on_complete.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 
 #include "codec/http1_request_parser.hpp"
 #include "codec/http1_writer.hpp"
+#include "gatewaykit/core/pool.hpp"
 #include "gatewaykit/http/target.hpp"
 #include "gatewaykit/routing/context.hpp"
 #include "server/content_sender.hpp"
@@ -20,6 +21,10 @@ namespace gatewaykit::server {
 class Http1Exchange final : public ExchangeHost {
  public:
   explicit Http1Exchange(Http1Connection& connection);
+  static void* operator new(std::size_t size) { return pool_allocate(size); }
+  static void operator delete(void* block, std::size_t size) noexcept {
+    pool_deallocate(block, size);
+  }
 
   /// What is to become of the connection.
   enum class End : std::uint8_t {

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <coroutine>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
 #include "gatewaykit/core/function.hpp"
@@ -36,10 +35,10 @@ class GATEWAYKIT_EXPORT WorkerLocals {
 
  private:
   struct Entry {
-    std::shared_ptr<WorkerLocalRegistry> registry;
+    std::shared_ptr<WorkerLocalRegistry> registry;  // Its address is the key.
     std::shared_ptr<void> value;
   };
-  std::unordered_map<const void*, Entry> entries_;
+  std::vector<Entry> entries_;  // A few, which are looked at for each request.
 };
 
 }  // namespace detail
