@@ -46,7 +46,9 @@ Loop::~Loop() {
     return;
   }
   if (open_handles_ > 0) close(nullptr);
-  uv_run(uv_, UV_RUN_DEFAULT);
+  // A stop that came while nothing ran ends one run at once.
+  while (uv_run(uv_, UV_RUN_DEFAULT) != 0) {
+  }
   [[maybe_unused]] const int result = uv_loop_close(uv_);
   assert(result == 0 && "nothing of ours is left on the loop");
 }

@@ -498,6 +498,11 @@ TEST_CASE("a host without coroutines asks in-process and waits") {
     CHECK(answered == 200);
     CHECK(served.get("/asks-itself").status() == 500);  // Instead of waiting for itself.
   }
+  SECTION("an answer that needs no wait, without a start") {
+    const Gateway gateway(answering("at once"));
+    Response answer = gateway.handle_sync(Request(Method::get, "/"));
+    CHECK(text_of(answer) == "at once");
+  }
   SECTION("before it starts, or after it has stopped: on this thread") {
     served.gateway().stop();
     served.gateway().wait();
