@@ -368,11 +368,12 @@ std::vector<Problem> reload(Gateway& gateway, Wiring& running, std::string_view 
   Loaded loaded = load(text, catalog, running.services);
   if (!loaded.wiring) return std::move(loaded.problems);
   Problems problems(text);
+  const std::unique_ptr<const Node> document = parse_document(text, problems);
   for (const auto& [key, value] : loaded.wiring->fixed) {
     if (running.fixed[key] == value) continue;
-    problems.add(
-        text.find("\"" + key + "\"") == std::string_view::npos ? 0 : text.find("\"" + key + "\""),
-        pointer_to("", key), "cannot change while the gateway runs: restart it");
+    const Node* const place = document->find(key);
+    problems.add(place == nullptr ? document->offset : place->offset, pointer_to("", key),
+                 "cannot change while the gateway runs: restart it");
   }
   if (!problems.empty()) return std::move(problems).take();
   gateway.swap_routes(std::move(loaded.wiring->router));
