@@ -38,7 +38,7 @@ constexpr std::size_t kFineLimit = 4096;
 constexpr std::size_t kFineClasses = kFineLimit / kFineStep;
 // Coarse classes are powers of two plus room for the header of a buffer of such a size.
 constexpr std::size_t kCoarseSlack = 256;
-constexpr std::size_t kCoarseClasses = 6;
+constexpr std::size_t kCoarseClasses = 7;
 constexpr std::size_t kCoarseLimit = (kFineLimit << (kCoarseClasses - 1)) + kCoarseSlack;
 constexpr std::size_t kClasses = kFineClasses + kCoarseClasses;
 // What a thread keeps of one class: of the blocks of frames and field sections, of body buffers.

@@ -49,6 +49,7 @@ class RequestBody final : public BodySource {
  private:
   /// One step without waiting: true where `chunk` holds the next piece, or the end, or it failed.
   bool advance(Chunk& chunk);
+  std::size_t room() const noexcept;  // For the next receive.
   bool take_content(Chunk& chunk);
   bool take_raw(Chunk& chunk);
   void count(std::size_t bytes);
@@ -68,6 +69,7 @@ class RequestBody final : public BodySource {
   std::uint64_t taken_ = 0;     // From the stream: framing as well.
   Duration waited_{};  // For the client alone: time in which nobody reads is not its fault.
   Event tunnel_opened_;
+  bool is_fast_ = false;  // The last receive filled the large room.
   bool expects_continue_ = false;
   bool answers_continue_ = false;
   bool is_tunnel_ = false;
