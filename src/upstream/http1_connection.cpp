@@ -20,6 +20,8 @@ using Kind = net::IoResult::Kind;
 
 constexpr std::size_t kSmallBuffer = std::size_t{16} << 10;
 constexpr std::size_t kLargeBuffer = std::size_t{64} << 10;
+/// For a target that fills the large one: each send wakes the client.
+constexpr std::size_t kFastBuffer = std::size_t{256} << 10;
 /// Interim responses per exchange: a target that sends nothing else is broken.
 constexpr int kMostInterim = 16;
 /// Where the watch over the whole tunnel decides.
@@ -226,6 +228,7 @@ net::IoResult Http1Connection::receive(std::uint64_t expected) {
   const net::IoResult result = stream_->receive(buffer_.data() + end_, buffer_.capacity() - end_);
   if (result.kind == Kind::bytes) {
     end_ += static_cast<std::uint32_t>(result.count);
+    is_fast_ = result.count >= kLargeBuffer;
     if (is_tunnel_) last_received_ = lane_.pool().executor().now();
   }
   return result;
@@ -233,7 +236,8 @@ net::IoResult Http1Connection::receive(std::uint64_t expected) {
 
 /// Chunks that were handed out pin the buffer: their bytes stay untouched.
 void Http1Connection::make_room(std::uint64_t expected) {
-  const std::size_t wanted = expected > kSmallBuffer ? kLargeBuffer : kSmallBuffer;
+  const std::size_t large = is_fast_ ? kFastBuffer : kLargeBuffer;
+  const std::size_t wanted = expected > kSmallBuffer ? large : kSmallBuffer;
   const std::size_t held = end_ - begin_;
   if (buffer_) {
     const bool is_free = held == 0 && buffer_.unique();

@@ -123,6 +123,7 @@ class Http1Connection final : private net::StreamObserver, private Timer {
   bool keeps_alive_ = false;
   bool is_released_ = false;
   bool is_tunnel_ = false;
+  bool is_fast_ = false;  // The last receive filled the large buffer.
   bool asks_upgrade_ = false;
   bool awaits_continue_ = false;
   bool received_any_ = false;
