@@ -32,7 +32,7 @@ Loop::Loop(uv_loop_t* host_loop) : uv_(host_loop) {
                       [](uv_async_t* handle) { static_cast<Loop*>(handle->data)->run_posted(); }),
         "uv_async_init");
   poll_.data = timer_.data = async_.data = this;
-  open_handles_ = 3;
+  held_ = 3;
   check(uv_poll_start(
             &poll_, UV_READABLE,
             [](uv_poll_t* handle, int, int) { static_cast<Loop*>(handle->data)->on_poll(); }),
@@ -42,10 +42,10 @@ Loop::Loop(uv_loop_t* host_loop) : uv_(host_loop) {
 
 Loop::~Loop() {
   if (own_ == nullptr) {
-    assert(open_handles_ == 0 && "close the loop before it dies");
+    assert(held_ == 0 && "close the loop before it dies");
     return;
   }
-  if (open_handles_ > 0) close(nullptr);
+  close(nullptr);
   // A stop that came while nothing ran ends one run at once.
   while (uv_run(uv_, UV_RUN_DEFAULT) != 0) {
   }
@@ -56,6 +56,10 @@ Loop::~Loop() {
 void Loop::run() { uv_run(uv_, UV_RUN_DEFAULT); }
 
 void Loop::close(Function<void()> on_closed) {
+  {
+    const std::lock_guard lock(mutex_);
+    is_open_ = false;
+  }
   on_closed_ = std::move(on_closed);
   close_handle(reinterpret_cast<uv_handle_t*>(&poll_));
   close_handle(reinterpret_cast<uv_handle_t*>(&timer_));
@@ -63,32 +67,36 @@ void Loop::close(Function<void()> on_closed) {
 }
 
 void Loop::close_handle(uv_handle_t* handle) {
-  uv_close(handle, [](uv_handle_t* closed) {
-    auto& self = *static_cast<Loop*>(closed->data);
-    if (--self.open_handles_ > 0 || !self.on_closed_) return;
-    Function<void()> on_closed = std::move(self.on_closed_);
-    on_closed();  // May destroy this loop.
-  });
+  uv_close(handle, [](uv_handle_t* closed) { static_cast<Loop*>(closed->data)->release(); });
+}
+
+void Loop::release() {
+  if (--held_ > 0 || !on_closed_) return;
+  Function<void()> on_closed = std::move(on_closed_);
+  on_closed();  // May destroy this loop.
 }
 
 void Loop::post(Function<void()> job) {
-  {
-    const std::lock_guard lock(mutex_);
-    posted_.push_back(std::move(job));
-  }
-  uv_async_send(&async_);
+  const std::lock_guard lock(mutex_);
+  posted_.push_back(std::move(job));
+  if (is_open_) uv_async_send(&async_);
 }
 
 void Loop::offload(Function<void()> job) {
   struct Work {
     uv_work_t request;
+    Loop& loop;
     Function<void()> job;
   };
-  auto* const work = new Work{{}, std::move(job)};
+  auto* const work = new Work{{}, *this, std::move(job)};
   work->request.data = work;
+  hold();
   uv_queue_work(
       uv_, &work->request, [](uv_work_t* request) { static_cast<Work*>(request->data)->job(); },
-      [](uv_work_t* request, int) { delete static_cast<Work*>(request->data); });
+      [](uv_work_t* request, int) {
+        const std::unique_ptr<Work> done(static_cast<Work*>(request->data));
+        done->loop.release();
+      });
 }
 
 void Loop::run_posted() {
@@ -130,9 +138,7 @@ void Loop::on_poll() {
 
 void Loop::arm_timer() {
   const TimePoint next = timers().next();
-  if (next == armed_ || open_handles_ == 0 ||
-      uv_is_closing(reinterpret_cast<uv_handle_t*>(&timer_)))
-    return;
+  if (next == armed_ || uv_is_closing(reinterpret_cast<uv_handle_t*>(&timer_))) return;
   armed_ = next;
   if (next == kNever) {
     uv_timer_stop(&timer_);

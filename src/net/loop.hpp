@@ -26,11 +26,17 @@ class Loop final : public Executor {
 
   /// Runs the own loop until `stop`.
   void run();
-  /// Ends `run` after the current turn. Own thread only: post it from others.
+  /// Ends `run` after the current turn. Own loop and thread only: post it from others.
   void stop() noexcept { uv_stop(uv_); }
+  bool is_hosted() const noexcept { return own_ == nullptr; }
   /// Host's loop: lets go of it; `on_closed` is called from it once nothing of ours is left there.
   void close(Function<void()> on_closed);
+  /// Keeps `on_closed` waiting until `release`: for handles and requests of libuv's that others
+  /// have on this loop. Own thread only.
+  void hold() noexcept { ++held_; }
+  void release();
 
+  /// After `close` the job is kept and never run.
   void post(Function<void()> job) override;
   std::chrono::system_clock::time_point wall_now() const override;
   /// Runs `job` on a thread of libuv's pool. Own thread only; the loop lives until it is done.
@@ -64,10 +70,11 @@ class Loop final : public Executor {
   TimePoint armed_ = kNever;
   // Read at most once per turn, and only if somebody asks.
   mutable std::optional<std::chrono::system_clock::time_point> wall_now_;
-  int open_handles_ = 0;
+  int held_ = 0;  // Our own three handles, too.
   Function<void()> on_closed_;
 
   std::mutex mutex_;  // Guards what follows.
+  bool is_open_ = true;
   std::vector<Function<void()>> posted_;
 };
 

@@ -48,11 +48,13 @@ void on_resolved(uv_getaddrinfo_t* request, int status, addrinfo* found) {
   lookup->status = status;
   if (status == 0) collect_addresses(found, lookup->addresses);
   uv_freeaddrinfo(found);
+  Loop& loop = *lookup->loop;
   if (lookup->done == nullptr) {
     delete lookup;
-    return;
+  } else {
+    loop.turn([lookup] { lookup->done->set(); });
   }
-  lookup->loop->turn([lookup] { lookup->done->set(); });
+  loop.release();
 }
 
 }  // namespace
@@ -97,6 +99,7 @@ Task<Result<std::vector<IpAddress>>> SocketConnector::resolve(std::string host, 
   if (started != 0) {
     co_return Error(Errc::connect_failed, Origin::upstream, uv_strerror(started), true);
   }
+  loop_.hold();
   const Wake wake = co_await done.wait(loop_.now() + timeout);
   if (wake != Wake::signalled) {
     lookup->done = nullptr;

@@ -38,6 +38,8 @@ unsigned worker_count(unsigned wanted) {
 }  // namespace
 
 class Gateway::Impl {
+  using Workers = std::vector<std::unique_ptr<server::Worker>>;
+
  public:
   Impl(Router router, GatewayOptions options)
       : shared_(std::make_shared<server::GatewayShared>(RouteSet::compile(std::move(router)),
@@ -51,13 +53,28 @@ class Gateway::Impl {
       problems.push_back("idle_when_full must be greater than zero");
     }
     if (!problems.empty()) throw ConfigError(std::move(problems));
-    make_workers();
   }
 
   ~Impl() {
     stop();
     stop();
-    wait();
+    if (host_loop_ == nullptr) {
+      wait();
+    } else if (is_running_) {
+      server::Worker::let_go(std::move(workers_.front()),
+                             [shared = shared_, on_stopped = std::move(on_stopped_)]() mutable {
+                               for (Function<void()>& each : on_stopped) each();
+                             });
+    }
+  }
+
+  void attach(uv_loop_s* loop) {
+    const std::lock_guard lock(mutex_);
+    if (is_running_) throw std::logic_error("attach while the gateway runs");
+    if (shared_->options.workers != 1) {
+      throw ConfigError({"a host's loop is served by one worker: workers must be 1"});
+    }
+    host_loop_ = loop;
   }
 
   std::uint16_t listen(std::string_view address, const ListenOptions& options) {
@@ -76,30 +93,43 @@ class Gateway::Impl {
   void start() {
     const std::lock_guard lock(mutex_);
     if (is_running_) return;
+    make_workers();
     open_listeners();
     is_running_ = true;
     if (stops_on_signals_) {
       workers_.front()->watch_signals([this] { stop(); });
     }
-    for (const std::unique_ptr<server::Worker>& worker : workers_) worker->start();
+    serving_ = workers_.size();
+    for (const std::unique_ptr<server::Worker>& worker : workers_) {
+      worker->start([this] { worker_ended(); });
+    }
+    for (Task<void>& job : std::exchange(jobs_, {})) workers_.front()->run_job(std::move(job));
   }
 
-  void stop() {
-    const std::lock_guard lock(mutex_);
-    if (!is_running_) return;
-    for (const std::unique_ptr<server::Worker>& worker : workers_) worker->stop();
+  void stop(Function<void()> on_stopped = nullptr) {
+    {
+      const std::lock_guard lock(mutex_);
+      for (const std::unique_ptr<server::Worker>& worker : workers_) worker->stop();
+      if (serving_ > 0 && on_stopped) on_stopped_.push_back(std::move(on_stopped));
+    }
+    if (on_stopped) on_stopped();
   }
 
   void wait() {
+    if (host_loop_ != nullptr) throw std::logic_error("wait: the host runs the loop");
     // Joined without the lock, which a stop from inside a worker takes.
     for (const std::unique_ptr<server::Worker>& worker : workers_) worker->join();
     const std::lock_guard lock(mutex_);
-    if (!is_running_) return;
-    is_running_ = false;
-    for (const std::unique_ptr<server::Worker>& worker : workers_) {
-      requests_before_ += worker->requests();
+    drop_workers();
+  }
+
+  void spawn(Task<void> job) {
+    const std::lock_guard lock(mutex_);
+    if (is_running_) {
+      workers_.front()->run_job(std::move(job));
+    } else {
+      jobs_.push_back(std::move(job));
     }
-    make_workers();
   }
 
   void swap_routes(Router router) {
@@ -161,7 +191,7 @@ class Gateway::Impl {
     try {
       for (server::ListeningSocket& socket : sockets) add_listeners(socket);
     } catch (...) {
-      make_workers();
+      drop_workers();
       throw;
     }
   }
@@ -175,16 +205,40 @@ class Gateway::Impl {
 
   /// Workers serve once: a gateway that starts again has new ones.
   void make_workers() {
-    workers_.clear();
     const unsigned count = worker_count(shared_->options.workers);
     for (unsigned i = 0; i < count; ++i) {
-      workers_.push_back(std::make_unique<server::Worker>(*shared_));
+      workers_.push_back(std::make_unique<server::Worker>(*shared_, host_loop_));
     }
+  }
+
+  Workers drop_workers() {
+    is_running_ = false;
+    for (const std::unique_ptr<server::Worker>& worker : workers_) {
+      requests_before_ += worker->requests();
+    }
+    return std::exchange(workers_, {});
+  }
+
+  /// On the worker's thread. Those with a thread of their own are dropped by `wait`.
+  void worker_ended() {
+    Workers ended;
+    std::vector<Function<void()>> on_stopped;
+    {
+      const std::lock_guard lock(mutex_);
+      if (--serving_ > 0) return;
+      on_stopped.swap(on_stopped_);
+      if (host_loop_ != nullptr) ended = drop_workers();
+    }
+    for (Function<void()>& each : on_stopped) each();
   }
 
   std::shared_ptr<server::GatewayShared> shared_;
   mutable std::mutex mutex_;  // Guards what follows.
-  std::vector<std::unique_ptr<server::Worker>> workers_;
+  uv_loop_s* host_loop_ = nullptr;
+  Workers workers_;               // Empty but while it runs.
+  std::size_t serving_ = 0;       // Workers that have not ended.
+  std::vector<Task<void>> jobs_;  // For the next start.
+  std::vector<Function<void()>> on_stopped_;
   std::vector<server::ListeningSocket> sockets_;  // For the next start.
   std::uint64_t requests_before_ = 0;
   bool is_running_ = false;
@@ -210,9 +264,15 @@ std::uint16_t Gateway::listen(std::string_view address, ListenOptions options) {
   return impl_->listen(address, options);
 }
 
+void Gateway::attach(uv_loop_s* loop) { impl_->attach(loop); }
+
 void Gateway::start() { impl_->start(); }
 
 void Gateway::stop() { impl_->stop(); }
+
+void Gateway::stop(Function<void()> on_stopped) { impl_->stop(std::move(on_stopped)); }
+
+void Gateway::spawn(Task<void> job) { impl_->spawn(std::move(job)); }
 
 void Gateway::wait() { impl_->wait(); }
 

@@ -32,12 +32,16 @@ Task<void> run_connection(Worker& worker, std::unique_ptr<Connection> connection
 
 /// SIGTERM and SIGINT on the worker's loop. libuv restores the handlers once both are closed.
 struct Worker::SignalWatch {
+  SignalWatch(net::Loop& where, Function<void()> what) : loop(where), on_signal(std::move(what)) {}
+
+  net::Loop& loop;
   Function<void()> on_signal;
   uv_signal_t handles[2] = {};
 };
 
-Worker::Worker(GatewayShared& shared)
+Worker::Worker(GatewayShared& shared, uv_loop_t* host_loop)
     : shared_(shared),
+      loop_(host_loop),
       connector_(loop_),
       routes_([this](std::shared_ptr<const RouteSet> unused) { dispose(std::move(unused)); }),
       trim_timer_(*this),
@@ -55,12 +59,12 @@ void Worker::add_listener(net::Fd fd, std::shared_ptr<const UnixPath> path,
 }
 
 void Worker::watch_signals(Function<void()> on_signal) {
-  signals_ = std::make_unique<SignalWatch>();
-  signals_->on_signal = std::move(on_signal);
+  signals_ = std::make_unique<SignalWatch>(loop_, std::move(on_signal));
   const int numbers[] = {SIGTERM, SIGINT};
   for (int i = 0; i < 2; ++i) {
     uv_signal_t& handle = signals_->handles[i];
     uv_signal_init(loop_.uv(), &handle);
+    loop_.hold();
     handle.data = signals_.get();
     uv_signal_start(
         &handle,
@@ -69,8 +73,22 @@ void Worker::watch_signals(Function<void()> on_signal) {
   }
 }
 
-void Worker::start() {
-  thread_ = std::thread([this] { run(); });
+void Worker::start(Function<void()> on_ended) {
+  on_ended_ = std::move(on_ended);
+  if (loop_.is_hosted()) {
+    thread_id_ = std::this_thread::get_id();
+    loop_.turn([this] { begin(); });
+  } else {
+    thread_ = std::thread([this] { run(); });
+    thread_id_ = thread_.get_id();
+  }
+}
+
+void Worker::let_go(std::unique_ptr<Worker> worker, Function<void()> on_ended) {
+  Worker& self = *worker;
+  self.on_ended_ = [worker = std::move(worker), on_ended = std::move(on_ended)]() mutable {
+    on_ended();
+  };
 }
 
 void Worker::stop() {
@@ -79,6 +97,20 @@ void Worker::stop() {
 
 void Worker::run_task(Task<void> task) {
   loop_.post([this, task = std::move(task)]() mutable { scope_.spawn(env(), std::move(task)); });
+}
+
+void Worker::run_job(Task<void> job) {
+  loop_.post(
+      [this, job = std::move(job)]() mutable { job_scope_.spawn(env(), guard(std::move(job))); });
+}
+
+/// What a job throws must not end the others.
+Task<void> Worker::guard(Task<void> job) {
+  try {
+    co_await std::move(job);
+  } catch (const std::exception& bug) {
+    shared_.options.log(LogLevel::error, fmt::format("a job of the host threw: {}", bug.what()));
+  }
 }
 
 /// Many routes take a while to destroy, and a log among their layers writes what it still holds.
@@ -108,12 +140,33 @@ void Worker::run() {
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  begin();
+  loop_.run();
+  end();
+  on_ended_();
+}
+
+void Worker::begin() {
   trim_timer_.set(loop_.timers(), loop_.now() + kTrimInterval);
   is_running_ = true;
-  loop_.run();
+}
+
+void Worker::end() {
   is_running_ = false;
+  trim_timer_.clear();
   listeners_.clear();
   loop_.locals().clear(loop_);
+}
+
+/// In a turn of its own: the task that has drained still runs in this one.
+void Worker::leave_loop() {
+  loop_.post([this] {
+    end();
+    loop_.close([this] {
+      Function<void()> on_ended = std::move(on_ended_);
+      on_ended();
+    });
+  });
 }
 
 void Worker::begin_stop() {
@@ -141,15 +194,22 @@ void Worker::begin_drain() {
 
 Task<void> Worker::drain() {
   co_await scope_.join();
+  job_scope_.cancel();
+  co_await job_scope_.join();
   drain_timer_.clear();
   close_signals();
-  loop_.stop();
+  if (loop_.is_hosted()) {
+    leave_loop();
+  } else {
+    loop_.stop();
+  }
 }
 
 void Worker::close_signals() noexcept {
   if (signals_ == nullptr) return;
   for (uv_signal_t& handle : signals_->handles) {
-    uv_close(reinterpret_cast<uv_handle_t*>(&handle), nullptr);
+    uv_close(reinterpret_cast<uv_handle_t*>(&handle),
+             [](uv_handle_t* closed) { static_cast<SignalWatch*>(closed->data)->loop.release(); });
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Worker: one thread with one loop: its listeners, the connections that they accept, and draining.
-// Everything but the constructor and the posting calls runs on the worker's own thread.
+// Worker: one loop, on a thread of its own or within the host's: its listeners, the connections
+// that they accept, the host's jobs, and draining. Everything but the constructor and the posting
+// calls runs on the loop's thread.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,8 @@ namespace gatewaykit::server {
 
 class Worker {
  public:
-  explicit Worker(GatewayShared& shared);
+  /// `host_loop`: null for a loop and a thread of its own.
+  explicit Worker(GatewayShared& shared, uv_loop_t* host_loop = nullptr);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   ~Worker();
@@ -32,15 +34,22 @@ class Worker {
                     std::shared_ptr<const ListenConfig> config);
   /// SIGTERM and SIGINT call `on_signal` on this worker's thread.
   void watch_signals(Function<void()> on_signal);
-  void start();
+  /// Serves until it has been stopped; `on_ended` then comes as the last thing, on the loop's
+  /// thread, and may destroy a worker on a host's loop.
+  void start(Function<void()> on_ended);
+  /// A worker on a host's loop lives on without its owner, until it has stopped.
+  static void let_go(std::unique_ptr<Worker> worker, Function<void()> on_ended);
   /// Any thread. The second call ends the drain at once.
   void stop();
+  /// Waits for the thread, where there is one.
   void join();
   /// Any thread. The shared routes have been swapped: has an idle worker let go of the old ones.
   void notice_routes();
   /// Any thread. Runs `task` within the worker's scope; destroys it unrun where the worker ends.
   void run_task(Task<void> task);
-  bool is_own_thread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
+  /// Any thread. The same for a job of the host, which is cancelled once all clients are gone.
+  void run_job(Task<void> job);
+  bool is_own_thread() const noexcept { return std::this_thread::get_id() == thread_id_; }
   std::uint64_t requests() const noexcept { return requests_.load(std::memory_order_relaxed); }
 
   // --- For listeners and connections.
@@ -73,10 +82,14 @@ class Worker {
 
  private:
   void run();
+  void begin();
+  void end();
+  void leave_loop();
   void begin_stop();
   void begin_drain();
   ConnectionList& list_of(const Connection& connection) noexcept;
   Task<void> drain();
+  Task<void> guard(Task<void> job);
   void close_signals() noexcept;
   void adopt_routes();
   void dispose(std::shared_ptr<const RouteSet> unused);
@@ -102,24 +115,27 @@ class Worker {
   struct SignalWatch;
 
   GatewayShared& shared_;
+  std::unique_ptr<SignalWatch> signals_;  // Outlives the loop, which closes its handles.
   net::Loop loop_;
   net::SocketConnector connector_;
   ServedRoutes routes_;
   std::uint64_t swaps_ = 0;  // As of routes_.
   CancelScope scope_;        // Of all connections.
+  CancelScope job_scope_;    // Of the host's jobs.
   CancelScope drain_scope_;  // Of the task that ends the worker.
   TrimTimer trim_timer_;
   DelayTimer delay_timer_;
   DrainTimer drain_timer_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  std::unique_ptr<SignalWatch> signals_;
   ConnectionList busy_;
   ConnectionList idle_;  // Those that have been idle for longest come first.
   std::atomic<std::uint64_t> requests_{0};
   bool is_stopping_ = false;
   bool is_draining_ = false;
   bool is_running_ = false;
+  Function<void()> on_ended_;
   std::thread thread_;
+  std::thread::id thread_id_;
 
   std::int64_t date_second_ = -1;
   char date_[32] = {};

@@ -23,6 +23,8 @@
 #include "gatewaykit/http/target.hpp"
 #include "gatewaykit/routing/router.hpp"
 
+struct uv_loop_s;
+
 namespace gatewaykit {
 
 /// What a client may ask of a listener. The status in brackets answers what goes beyond.
@@ -99,8 +101,8 @@ struct GatewayStats {
   std::uint64_t listener_pauses;  ///< Times that the connection limit stopped accepting.
 };
 
-/// `listen`, `stop`, `swap_routes`, `handle_sync` and `stats` may be called from any thread; the
-/// rest from the owner's.
+/// `listen`, `stop`, `spawn`, `swap_routes`, `handle_sync` and `stats` may be called from any
+/// thread; the rest from the owner's.
 class GATEWAYKIT_EXPORT Gateway {
  public:
   /// Compiles the routes: throws one ConfigError that names every mistake.
@@ -124,8 +126,24 @@ class GATEWAYKIT_EXPORT Gateway {
   /// the workers.
   /// Returns at once; `wait` tells when it is done. Safe inside a handler.
   void stop();
-  /// Blocks until the workers have ended. Not from a handler.
+  /// The same; `on_stopped` is called once when it is done, at once where the gateway does not run.
+  /// It comes from the last worker's thread, which still needs `wait`; or from the host's loop,
+  /// where nothing of the gateway is left by then: the gateway may be started again or destroyed.
+  void stop(Function<void()> on_stopped);
+  /// Blocks until the workers have ended. Not from a handler. Throws std::logic_error where the
+  /// gateway is attached to a host's loop.
   void wait();
+  /// Serves on `loop`, which its owner runs, from the next `start` on: with the one worker of
+  /// `GatewayOptions::workers` (ConfigError where it is not 1) and no thread but those of libuv's
+  /// pool. `start` and the destructor belong to the loop's thread then. `start` registers handles,
+  /// which keep uv_run going until the gateway has stopped. Destroyed while it runs, it stops at
+  /// once, within the next turns of the loop. Signal masks are left alone: the gateway's own
+  /// sockets never raise SIGPIPE. Throws std::logic_error while the gateway runs.
+  void attach(uv_loop_s* loop);
+  /// Runs `job` on a worker for as long as the gateway serves: it is cancelled when all clients are
+  /// gone, and then awaited. Before `start` it waits for it. What it throws is logged. Within it
+  /// `sleep_for`, `handle` and the like work as in a handler.
+  void spawn(Task<void> job);
   /// `start`, then `wait`. Returns 0.
   int run();
   /// SIGTERM and SIGINT stop this gateway while it runs; the second one stops at once.
