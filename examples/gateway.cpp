@@ -32,6 +32,7 @@ struct Arguments {
   std::vector<std::string> listen{"127.0.0.1:8080"};
   std::vector<std::string> targets;
   std::string access_log;
+  std::string succession;
   unsigned workers = 1;
   std::optional<std::size_t> max_connections;
   bool request_id = false;
@@ -73,6 +74,7 @@ gk::config::Wiring wire(const Arguments& arguments) {
   wiring.router.any("/*", gk::proxy(gk::UpstreamPool(std::move(upstream))));
   for (const std::string& address : arguments.listen) wiring.listeners.push_back({address, {}});
   wiring.options.workers = arguments.workers;
+  wiring.options.succession = arguments.succession;
   wiring.options.max_connections = arguments.max_connections;
   return wiring;
 }
@@ -127,9 +129,10 @@ int serve(gk::config::Wiring wiring, const std::string& file) {
   for (const gk::config::Listener& listener : wiring.listeners) {
     const std::string& address = listener.address;
     const std::uint16_t port = gateway.listen(address, listener.options);
-    bound.push_back(address.starts_with("unix:")
-                        ? address
-                        : address.substr(0, address.rfind(':') + 1) + std::to_string(port));
+    const bool is_ip =
+        address.find_first_of("0123456789[") == 0 || address.starts_with("localhost:");
+    bound.push_back(is_ip ? address.substr(0, address.rfind(':') + 1) + std::to_string(port)
+                          : address);
   }
   gateway.stop_on_signals();
   gateway.start();
@@ -168,6 +171,9 @@ int main(int argc, char** argv) {
       app.add_option("--to", arguments.targets, "Target, such as http://127.0.0.1:9000")
           ->excludes(config);
   app.add_option("--workers", arguments.workers, "Event loops; 0 for one per core")->needs(to);
+  app.add_option("--succession", arguments.succession,
+                 "Unix-domain socket by which the next process takes over")
+      ->needs(to);
   app.add_option("--max-connections", arguments.max_connections, "Clients at a time")->needs(to);
   app.add_option("--access-log", arguments.access_log, "File for JSON lines; - for stdout")
       ->needs(to);

@@ -166,8 +166,8 @@ void Loader::read(Reader& root) {
   read_services(root);
   use_middlewares(root, wiring_.router);
   read_routes(root);
-  for (const char* const key :
-       {"listen", "workers", "maxConnections", "idleWhenFull", "drainDelay", "drainTimeout"}) {
+  for (const char* const key : {"listen", "workers", "maxConnections", "idleWhenFull", "drainDelay",
+                                "drainTimeout", "succession"}) {
     wiring_.fixed[key] = root.canonical(key);
   }
 }
@@ -179,6 +179,7 @@ void Loader::read_options(Reader& root) {
   root.read("drainTimeout", options.drain_timeout);
   root.read("maxConnections", options.max_connections);
   root.read("idleWhenFull", options.idle_when_full);
+  root.read("succession", options.succession);
 }
 
 void Loader::read_listeners(Reader& root) {

@@ -2,6 +2,7 @@
 #include "net/socket.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -39,6 +40,8 @@ Fd::~Fd() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+Fd duplicate(int fd) noexcept { return Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
+
 std::optional<SocketAddress> SocketAddress::from(const Connector::Endpoint& endpoint) noexcept {
   SocketAddress result;
   if (!endpoint.path.empty()) {
@@ -65,6 +68,18 @@ std::optional<SocketAddress> SocketAddress::from(const Connector::Endpoint& endp
     result.size = sizeof(in);
   }
   return result;
+}
+
+bool SocketAddress::operator==(const SocketAddress& other) const noexcept {
+  if (storage.ss_family != other.storage.ss_family) return false;
+  if (storage.ss_family == AF_UNIX) {
+    const auto& own = reinterpret_cast<const sockaddr_un&>(storage);
+    const auto& others = reinterpret_cast<const sockaddr_un&>(other.storage);
+    return std::strncmp(own.sun_path, others.sun_path, sizeof(own.sun_path)) == 0;
+  }
+  const Peer own = to_peer();
+  const Peer others = other.to_peer();
+  return own.ip() == others.ip() && own.port() == others.port();
 }
 
 Peer SocketAddress::to_peer() const {

@@ -37,6 +37,9 @@ class Fd {
   int fd_ = -1;
 };
 
+/// Another descriptor for the same; invalid, with errno, where there is none left.
+Fd duplicate(int fd) noexcept;
+
 /// A socket address of any family, with its length.
 struct SocketAddress {
   sockaddr_storage storage{};
@@ -44,6 +47,8 @@ struct SocketAddress {
 
   /// None where a Unix-domain path is longer than the system takes.
   static std::optional<SocketAddress> from(const Connector::Endpoint& endpoint) noexcept;
+  /// The same family, and address and port or path.
+  bool operator==(const SocketAddress& other) const noexcept;
   /// A peer without an address for Unix-domain sockets.
   Peer to_peer() const;
   sockaddr* get() noexcept { return reinterpret_cast<sockaddr*>(&storage); }

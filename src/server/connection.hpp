@@ -19,6 +19,8 @@ class Connection {
   virtual Task<void> run() = 0;
   /// No request after the one that runs; an idle connection ends at once.
   virtual void drain() noexcept = 0;
+  /// No request after the next one, which an idle connection waits for.
+  virtual void retire() noexcept = 0;
 
  private:
   friend class ConnectionList;

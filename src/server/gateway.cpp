@@ -86,7 +86,7 @@ class Gateway::Impl {
     if (is_running_) {
       throw ConfigError({fmt::format("cannot listen on '{}': the gateway runs already", address)});
     }
-    sockets_.emplace_back(address, std::move(config));
+    sockets_.push_back(socket_for(address, std::move(config)));
     return sockets_.back().port();
   }
 
@@ -104,6 +104,7 @@ class Gateway::Impl {
       worker->start([this] { worker_ended(); });
     }
     for (Task<void>& job : std::exchange(jobs_, {})) workers_.front()->run_job(std::move(job));
+    take_over();
   }
 
   void stop(Function<void()> on_stopped = nullptr) {
@@ -171,6 +172,20 @@ class Gateway::Impl {
   }
 
  private:
+  server::ListeningSocket socket_for(std::string_view address,
+                                     std::shared_ptr<const server::ListenConfig> config) {
+    if (server::is_inherited(address)) {
+      return {address, std::move(config), server::inherited_sockets(address)};
+    }
+    const std::string& succession = shared_->options.succession;
+    if (!heritage_ && !succession.empty()) heritage_ = server::Heritage::claim(succession);
+    if (heritage_) {
+      std::vector<net::Fd> inherited = heritage_->take(server::parse_listen_address(address));
+      if (!inherited.empty()) return {address, std::move(config), std::move(inherited)};
+    }
+    return {address, std::move(config)};
+  }
+
   std::future<Response> post_to_worker(Request request) {
     std::promise<Response> promise;
     std::future<Response> answer = promise.get_future();
@@ -190,7 +205,9 @@ class Gateway::Impl {
     std::vector<server::ListeningSocket> sockets = std::exchange(sockets_, {});
     try {
       for (server::ListeningSocket& socket : sockets) add_listeners(socket);
+      if (!shared_->options.succession.empty()) bequeath();
     } catch (...) {
+      estate_ = {};
       drop_workers();
       throw;
     }
@@ -198,9 +215,32 @@ class Gateway::Impl {
 
   void add_listeners(server::ListeningSocket& socket) {
     std::vector<net::Fd> fds = std::move(socket).listen(workers_.size());
-    for (std::size_t i = 0; i < fds.size(); ++i) {
-      workers_[i]->add_listener(std::move(fds[i]), socket.path(), socket.config());
+    if (!socket.is_inherited() && !shared_->options.succession.empty()) {
+      for (const net::Fd& fd : fds) estate_.sockets.push_back(net::duplicate(fd.get()));
+      if (socket.path()) estate_.paths.push_back(socket.path());
     }
+    for (std::size_t i = 0; i < fds.size(); ++i) {
+      workers_[i % workers_.size()]->add_listener(std::move(fds[i]), socket.path(),
+                                                  socket.config());
+    }
+  }
+
+  void bequeath() {
+    paths_ = estate_.paths;
+    workers_.front()->bequeath(shared_->options.succession, std::exchange(estate_, {}),
+                               [this] { retire(); });
+  }
+
+  /// From now on the clients of a predecessor are ours.
+  void take_over() {
+    for (const std::shared_ptr<server::UnixPath>& path : std::exchange(paths_, {})) path->claim();
+    if (heritage_) heritage_->tell_serving();
+    heritage_.reset();
+  }
+
+  void retire() {
+    const std::lock_guard lock(mutex_);
+    for (const std::unique_ptr<server::Worker>& worker : workers_) worker->retire();
   }
 
   /// Workers serve once: a gateway that starts again has new ones.
@@ -239,7 +279,10 @@ class Gateway::Impl {
   std::size_t serving_ = 0;       // Workers that have not ended.
   std::vector<Task<void>> jobs_;  // For the next start.
   std::vector<Function<void()>> on_stopped_;
-  std::vector<server::ListeningSocket> sockets_;  // For the next start.
+  std::vector<server::ListeningSocket> sockets_;          // For the next start.
+  std::optional<server::Heritage> heritage_;              // Once a predecessor was looked for.
+  server::Bequest::Estate estate_;                        // While listeners are opened.
+  std::vector<std::shared_ptr<server::UnixPath>> paths_;  // Of the predecessor, until we serve.
   std::uint64_t requests_before_ = 0;
   bool is_running_ = false;
   bool stops_on_signals_ = false;

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http1_connection.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/http1_exchange.hpp"
 #include "server/worker.hpp"
 
 namespace gatewaykit::server {
+
+namespace {
+
+/// Who has connected just before the drain has most likely asked already.
+constexpr Duration kFirstWord = std::chrono::seconds(1);
+
+}  // namespace
 
 Http1Connection::GraceTimer::GraceTimer(Http1Connection& owner) noexcept
     : Timer([](Timer& timer) noexcept { static_cast<GraceTimer&>(timer).connection.end_grace(); }),
@@ -26,10 +34,14 @@ Http1Connection::Http1Connection(Worker& worker, net::StreamPtr stream, Peer pee
 Task<void> Http1Connection::run() {
   net::Stream& stream = *stream_;
   TimePoint deadline = worker_.loop().now() + config_->limits.header_timeout;
+  const TimePoint waited_for = std::min(deadline, worker_.loop().now() + kFirstWord);
   bool is_first = true;
   for (;;) {
     while (input_.empty() && !stream.may_receive()) {
-      if (is_draining_) co_return;
+      if (is_draining_) {
+        if (!is_first || worker_.loop().now() >= waited_for) co_return;
+        deadline = waited_for;
+      }
       worker_.connection_idle(*this);
       const Wake wake = co_await stream.readable().wait(deadline);
       worker_.connection_busy(*this);
@@ -82,6 +94,8 @@ void Http1Connection::drain() noexcept {
   is_draining_ = true;
   if (exchange_ == nullptr && stream_->readable().has_waiter()) stream_->readable().set();
 }
+
+void Http1Connection::retire() noexcept { is_draining_ = true; }
 
 void Http1Connection::on_half_close() noexcept {
   is_half_closed_ = true;

@@ -31,6 +31,7 @@ class Http1Connection final : public Connection, private net::StreamObserver {
 
   Task<void> run() override;
   void drain() noexcept override;
+  void retire() noexcept override;
 
   // --- For its exchanges.
   Worker& worker() noexcept { return worker_; }

@@ -20,7 +20,7 @@ constexpr Duration kRetry = std::chrono::milliseconds(100);
 
 }  // namespace
 
-Listener::Listener(Worker& worker, net::Fd fd, std::shared_ptr<const UnixPath> path,
+Listener::Listener(Worker& worker, net::Fd fd, std::shared_ptr<UnixPath> path,
                    std::shared_ptr<const ListenConfig> config)
     : worker_(worker),
       fd_(std::move(fd)),
@@ -32,9 +32,18 @@ Listener::Listener(Worker& worker, net::Fd fd, std::shared_ptr<const UnixPath> p
     throw ConfigError({fmt::format("cannot watch a listener: {}", std::strerror(error))});
 }
 
+Listener::~Listener() { drop(); }
+
 void Listener::close() {
   while (accept_one()) {
   }
+  drop();
+}
+
+/// Closing alone would not end its events where others have the same socket.
+void Listener::drop() noexcept {
+  if (!fd_.valid()) return;
+  worker_.loop().poller().remove(fd_.get());
   retry_.clear();
   is_paused_ = false;
   fd_ = net::Fd();

@@ -20,11 +20,15 @@ class Listener final : private net::Pollable {
  public:
   /// `fd` listens already; `path`, where there is one, is held until it is closed. Throws
   /// ConfigError.
-  Listener(Worker& worker, net::Fd fd, std::shared_ptr<const UnixPath> path,
+  Listener(Worker& worker, net::Fd fd, std::shared_ptr<UnixPath> path,
            std::shared_ptr<const ListenConfig> config);
+
+  ~Listener();
 
   /// Takes what has connected already, then closes.
   void close();
+  /// Closes: whoever has connected is another process's, which has the socket, too.
+  void drop() noexcept;
   /// Room again: accepts if it had paused.
   void resume() noexcept;
 
@@ -45,7 +49,7 @@ class Listener final : private net::Pollable {
 
   Worker& worker_;
   net::Fd fd_;
-  std::shared_ptr<const UnixPath> path_;
+  std::shared_ptr<UnixPath> path_;
   std::shared_ptr<const ListenConfig> config_;
   RetryTimer retry_;
   bool is_paused_ = false;

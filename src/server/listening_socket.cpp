@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/listening_socket.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -34,6 +33,13 @@ net::SocketAddress parse_path(std::string_view address) {
   return *where;
 }
 
+void turn_on(int fd, int option) noexcept {
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, option, &on, sizeof(on));
+}
+
+}  // namespace
+
 net::SocketAddress parse_listen_address(std::string_view address) {
   if (address.starts_with(kUnix)) return parse_path(address);
   const std::size_t colon = address.rfind(':');
@@ -56,15 +62,12 @@ net::SocketAddress parse_listen_address(std::string_view address) {
   return *net::SocketAddress::from(endpoint);
 }
 
-void turn_on(int fd, int option) noexcept {
-  const int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, option, &on, sizeof(on));
-}
-
-}  // namespace
-
 void check_listen_address(std::string_view address) {
-  static_cast<void>(parse_listen_address(address));
+  if (is_inherited(address)) {
+    check_inherited_address(address);
+  } else {
+    static_cast<void>(parse_listen_address(address));
+  }
 }
 
 ListeningSocket::ListeningSocket(std::string_view address,
@@ -74,26 +77,40 @@ ListeningSocket::ListeningSocket(std::string_view address,
     bind_path(address_.substr(kUnix.size()));
     return;
   }
-  fd_ = bind(false);
-  ::getsockname(fd_.get(), where_.get(), &where_.size);
+  sockets_.push_back(bind(false));
+  ::getsockname(sockets_.front().get(), where_.get(), &where_.size);
+}
+
+/// Whose predecessor still lives may fail yet: its path is not ours to remove before it serves.
+ListeningSocket::ListeningSocket(std::string_view address,
+                                 std::shared_ptr<const ListenConfig> config,
+                                 std::vector<net::Fd> sockets)
+    : address_(address),
+      config_(std::move(config)),
+      sockets_(std::move(sockets)),
+      is_taken_over_(true) {
+  ::getsockname(sockets_.front().get(), where_.get(), &where_.size);
+  if (!address.starts_with(kUnix)) return;
+  path_ = std::make_shared<UnixPath>(address_.substr(kUnix.size()));
+  path_->leave();
 }
 
 /// The first one listens before it may share its port: it is refused where anybody else listens,
 /// even one who would share.
 std::vector<net::Fd> ListeningSocket::listen(std::size_t count) && {
-  std::vector<net::Fd> sockets;
-  listen_on(fd_);
-  if (count > 1 && !is_unix()) turn_on(fd_.get(), SO_REUSEPORT);
-  sockets.push_back(std::move(fd_));
-  while (sockets.size() < count) {
-    if (is_unix()) {
-      sockets.push_back(duplicate(sockets.front()));
+  const bool is_one = is_taken_over_ || is_unix();
+  if (!is_taken_over_) listen_on(sockets_.front());
+  if (count > 1 && !is_one) turn_on(sockets_.front().get(), SO_REUSEPORT);
+  while (sockets_.size() < count) {
+    if (is_one) {
+      sockets_.push_back(net::duplicate(sockets_.front().get()));
+      if (!sockets_.back().valid()) refuse(std::strerror(errno));
     } else {
-      sockets.push_back(bind(true));
-      listen_on(sockets.back());
+      sockets_.push_back(bind(true));
+      listen_on(sockets_.back());
     }
   }
-  return sockets;
+  return std::move(sockets_);
 }
 
 net::Fd ListeningSocket::bind(bool shares_port) const {
@@ -110,19 +127,13 @@ net::Fd ListeningSocket::bind(bool shares_port) const {
 /// Listens at once: a socket that is bound alone looks like one that was left behind.
 void ListeningSocket::bind_path(const std::string& path) {
   UnixPath::remove_stale(path);
-  fd_ = bind(false);
-  path_ = std::make_shared<const UnixPath>(path);
+  sockets_.push_back(bind(false));
+  path_ = std::make_shared<UnixPath>(path);
   // The umask has taken some away.
   if (config_->unix_mode && ::chmod(path.c_str(), *config_->unix_mode) != 0) {
     refuse(std::strerror(errno));
   }
-  listen_on(fd_);
-}
-
-net::Fd ListeningSocket::duplicate(const net::Fd& fd) const {
-  net::Fd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
-  if (!copy.valid()) refuse(std::strerror(errno));
-  return copy;
+  listen_on(sockets_.front());
 }
 
 void ListeningSocket::listen_on(const net::Fd& fd) const {

@@ -28,10 +28,11 @@ UnixPath::UnixPath(std::string path) : path_(std::move(path)) {
 }
 
 UnixPath::~UnixPath() {
+  if (!is_ours_.load(std::memory_order_relaxed)) return;
   struct stat status {};
-  const bool is_ours =
+  const bool is_same =
       is_socket(path_, status) && status.st_dev == device_ && status.st_ino == inode_;
-  if (is_ours) ::unlink(path_.c_str());
+  if (is_same) ::unlink(path_.c_str());
 }
 
 bool UnixPath::remove_stale(const std::string& path) {

@@ -52,10 +52,15 @@ Worker::Worker(GatewayShared& shared, uv_loop_t* host_loop)
 
 Worker::~Worker() = default;
 
-void Worker::add_listener(net::Fd fd, std::shared_ptr<const UnixPath> path,
+void Worker::add_listener(net::Fd fd, std::shared_ptr<UnixPath> path,
                           std::shared_ptr<const ListenConfig> config) {
   listeners_.push_back(
       std::make_unique<Listener>(*this, std::move(fd), std::move(path), std::move(config)));
+}
+
+void Worker::bequeath(const std::string& path, Bequest::Estate estate, Function<void()> on_served) {
+  bequest_ = std::make_unique<Bequest>(loop_, path, std::move(estate), shared_.options.log,
+                                       std::move(on_served));
 }
 
 void Worker::watch_signals(Function<void()> on_signal) {
@@ -93,6 +98,10 @@ void Worker::let_go(std::unique_ptr<Worker> worker, Function<void()> on_ended) {
 
 void Worker::stop() {
   loop_.post([this] { begin_stop(); });
+}
+
+void Worker::retire() {
+  loop_.post([this] { begin_retirement(); });
 }
 
 void Worker::run_task(Task<void> task) {
@@ -155,6 +164,7 @@ void Worker::end() {
   is_running_ = false;
   trim_timer_.clear();
   listeners_.clear();
+  bequest_.reset();
   loop_.locals().clear(loop_);
 }
 
@@ -170,24 +180,44 @@ void Worker::leave_loop() {
 }
 
 void Worker::begin_stop() {
-  const bool is_repeated = std::exchange(is_stopping_, true);
-  if (!is_repeated && shared_.options.drain_delay > Duration::zero()) {
+  const bool is_repeated = std::exchange(is_stop_asked_, true);
+  is_stopping_ = true;
+  bequest_.reset();
+  if (!is_repeated && !is_draining_ && shared_.options.drain_delay > Duration::zero()) {
     delay_timer_.set(loop_.timers(), loop_.now() + shared_.options.drain_delay);
     return;
   }
-  if (!is_draining_) begin_drain();
+  begin_drain();
   if (is_repeated) scope_.cancel();
 }
 
 void Worker::begin_drain() {
   delay_timer_.clear();
-  is_draining_ = true;
+  const bool is_repeated = std::exchange(is_draining_, true);
   for (const std::unique_ptr<Listener>& listener : listeners_) listener->close();
   for (const ConnectionList* const list : {&busy_, &idle_}) {
     for (Connection* each = list->first(); each != nullptr; each = ConnectionList::after(*each)) {
       each->drain();
     }
   }
+  if (!is_repeated) drain_within_timeout();
+}
+
+void Worker::begin_retirement() {
+  if (is_draining_) return;
+  delay_timer_.clear();
+  bequest_.reset();
+  is_stopping_ = is_draining_ = true;
+  for (const std::unique_ptr<Listener>& listener : listeners_) listener->drop();
+  for (const ConnectionList* const list : {&busy_, &idle_}) {
+    for (Connection* each = list->first(); each != nullptr; each = ConnectionList::after(*each)) {
+      each->retire();
+    }
+  }
+  drain_within_timeout();
+}
+
+void Worker::drain_within_timeout() {
   drain_timer_.set(loop_.timers(), loop_.now() + shared_.options.drain_timeout);
   drain_scope_.spawn({&loop_, nullptr, &connector_}, drain());
 }

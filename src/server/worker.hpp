@@ -18,6 +18,7 @@
 #include "server/listener.hpp"
 #include "server/served_routes.hpp"
 #include "server/shared.hpp"
+#include "server/succession.hpp"
 
 namespace gatewaykit::server {
 
@@ -30,8 +31,10 @@ class Worker {
   ~Worker();
 
   /// Before `start`. Takes a listening socket over.
-  void add_listener(net::Fd fd, std::shared_ptr<const UnixPath> path,
+  void add_listener(net::Fd fd, std::shared_ptr<UnixPath> path,
                     std::shared_ptr<const ListenConfig> config);
+  /// Before `start`. Has a successor take the gateway's place.
+  void bequeath(const std::string& path, Bequest::Estate estate, Function<void()> on_served);
   /// SIGTERM and SIGINT call `on_signal` on this worker's thread.
   void watch_signals(Function<void()> on_signal);
   /// Serves until it has been stopped; `on_ended` then comes as the last thing, on the loop's
@@ -41,6 +44,9 @@ class Worker {
   static void let_go(std::unique_ptr<Worker> worker, Function<void()> on_ended);
   /// Any thread. The second call ends the drain at once.
   void stop();
+  /// Any thread. A successor serves the same sockets: drains without delay, and idle clients may
+  /// ask once more.
+  void retire();
   /// Waits for the thread, where there is one.
   void join();
   /// Any thread. The shared routes have been swapped: has an idle worker let go of the old ones.
@@ -87,6 +93,8 @@ class Worker {
   void leave_loop();
   void begin_stop();
   void begin_drain();
+  void begin_retirement();
+  void drain_within_timeout();
   ConnectionList& list_of(const Connection& connection) noexcept;
   Task<void> drain();
   Task<void> guard(Task<void> job);
@@ -127,9 +135,11 @@ class Worker {
   DelayTimer delay_timer_;
   DrainTimer drain_timer_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unique_ptr<Bequest> bequest_;
   ConnectionList busy_;
   ConnectionList idle_;  // Those that have been idle for longest come first.
   std::atomic<std::uint64_t> requests_{0};
+  bool is_stop_asked_ = false;
   bool is_stopping_ = false;
   bool is_draining_ = false;
   bool is_running_ = false;

@@ -76,6 +76,11 @@ struct GatewayOptions {
   Duration drain_delay = Duration::zero();
   /// How long `stop` lets running exchanges go on after that.
   Duration drain_timeout = std::chrono::seconds(10);
+  /// Path of a Unix-domain socket by which a process takes another one's place without refusing a
+  /// client: `listen` asks the gateway that runs there for its sockets (and blocks for that, 5 s at
+  /// most), and once `start` has been called that one accepts no more, answers what it has, and
+  /// stops. Only processes of the same user are talked to. Empty: none.
+  std::string succession = {};
   /// Client connections over all workers; beyond it the listeners pause. None: what the
   /// descriptor limit of the process allows, with a target connection for each and a reserve.
   std::optional<std::size_t> max_connections = std::nullopt;
@@ -113,9 +118,11 @@ class GATEWAYKIT_EXPORT Gateway {
   ~Gateway();
 
   /// Binds "ADDRESS:PORT" ("[V6]:PORT"), port 0 takes a free one; or "unix:PATH", in place of a
-  /// socket there that nobody listens on any more; it is removed when the gateway stops. Returns
-  /// the port, 0 for a path. Nothing is accepted before `start`. Throws ConfigError where the
-  /// address is malformed, in use or refused, and while the gateway runs.
+  /// socket there that nobody listens on any more; it is removed when the gateway stops. Or takes
+  /// sockets over that came with the process: "fd:N"; or "systemd:NAME", those that systemd passes
+  /// under that FileDescriptorName, "systemd:" for all. Returns the port, 0 for a path. Nothing is
+  /// accepted before `start`. Throws ConfigError where the address is malformed, in use or refused,
+  /// and while the gateway runs.
   std::uint16_t listen(std::string_view address, ListenOptions options = {});
 
   /// Serves on threads of its own and returns: clients can connect from now on. May be called again
