@@ -40,7 +40,8 @@ export function spawnGateway(owner, options, limits, env) {
 
 /// A gateway before `target` that is ready: `port` and `address` say where.
 export function startGateway(owner, target, { listen = "127.0.0.1:0", options = [], limits } = {}) {
-  return ready(owner, spawnGateway(owner, ["--listen", listen, "--to", target, ...options], limits));
+  const all = ["--listen", listen, "--to", target, ...options];
+  return ready(owner, spawnGateway(owner, all, limits));
 }
 
 /// The same from a configuration, which the gateway reads from a file.
