@@ -152,13 +152,14 @@ const nodes = {
   ],
   ...Object.fromEntries(
     [
-      ["extensions", "5;"],
-      ["extensions name", "5;a("],
-      ["extensions value", "5;a=b c"],
-      ["extensions quoted value", '5;a="b'],
-      ["extensions quote value", '5;a="b"c'],
+      ["character in chunk extensions", "5;"],
+      ["character in chunk extensions name", "5;a("],
+      ["character in chunk extensions value", "5;a=b c"],
+      ["character in chunk extensions quoted value", '5;a="b'],
+      ["quoted-pair in chunk extensions quoted value", '5;a="\\'],
+      ["character in chunk extensions quote value", '5;a="b"c'],
     ].map(([what, line]) => [
-      `Node refuses: HPE_STRICT Invalid character in chunk ${what}`,
+      `Node refuses: HPE_STRICT Invalid ${what}`,
       [
         chunk(line),
         "RFC 9112 section 7.1.1: extensions are ignored, and never sent on. No line end or other " +
