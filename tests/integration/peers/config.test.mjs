@@ -4,13 +4,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import fs from "node:fs";
 import http from "node:http";
-import os from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { exchange, spawnGateway, startOrigin } from "./processes.mjs";
+import { exchange, spawnGateway, startOrigin, temporaryFolder } from "./processes.mjs";
 
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), "gatewaykit-"));
-after(() => fs.rmSync(folder, { recursive: true }));
+const folder = temporaryFolder({ after });
 
 function write(name, value) {
   const file = path.join(folder, name);

@@ -4,15 +4,27 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import fs from "node:fs";
 import http from "node:http";
 import net from "node:net";
+import os from "node:os";
+import path from "node:path";
 
 export const binary = `${process.env.GATEWAYKIT_BIN_DIR}/gateway`;
 
-/// The executable with these arguments. `limits` are arguments of the shell's ulimit, set first.
-export function spawnGateway(owner, options, limits) {
+/// A folder that is gone after the tests.
+export function temporaryFolder(owner) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "gatewaykit-"));
+  owner.after(() => fs.rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/// The executable with these arguments. `limits` are arguments of the shell's ulimit, set first;
+/// `env` is added to the environment.
+export function spawnGateway(owner, options, limits, env) {
   const shell = ["-c", `ulimit ${limits}; exec "$0" "$@"`, binary, ...options];
-  const child = limits ? spawn("bash", shell) : spawn(binary, options);
+  const around = { env: { ...process.env, ...env } };
+  const child = limits ? spawn("bash", shell, around) : spawn(binary, options, around);
   const gateway = { child, pid: child.pid, stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"]) {
     child[name].setEncoding("utf8").on("data", (text) => (gateway[name] += text));
@@ -27,8 +39,19 @@ export function spawnGateway(owner, options, limits) {
 }
 
 /// A gateway before `target` that is ready: `port` and `address` say where.
-export async function startGateway(owner, target, { listen = "127.0.0.1:0", options = [], limits } = {}) {
-  const gateway = spawnGateway(owner, ["--listen", listen, "--to", target, ...options], limits);
+export function startGateway(owner, target, { listen = "127.0.0.1:0", options = [], limits } = {}) {
+  const all = ["--listen", listen, "--to", target, ...options];
+  return ready(owner, spawnGateway(owner, all, limits));
+}
+
+/// The same from a configuration, which the gateway reads from a file.
+export function startConfigured(owner, config, { limits, env } = {}) {
+  const file = path.join(temporaryFolder(owner), "gateway.json");
+  fs.writeFileSync(file, JSON.stringify({ listen: ["127.0.0.1:0"], ...config }));
+  return ready(owner, spawnGateway(owner, ["--config", file], limits, env));
+}
+
+async function ready(owner, gateway) {
   while (!gateway.stdout.includes("\n")) {
     const happened = await Promise.race([once(gateway.child.stdout, "data"), gateway.ended]);
     if (happened.code !== undefined) throw new Error(`no gateway: ${gateway.stderr}`);
