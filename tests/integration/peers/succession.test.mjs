@@ -4,22 +4,17 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import http from "node:http";
 import net from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { binary, exchange, open, spawnGateway, startGateway, startOrigin } from "./processes.mjs";
+import {
+  binary, exchange, open, spawnGateway, startOrigin, temporaryFolder,
+} from "./processes.mjs";
 
 const run = promisify(execFile);
-
-async function folderFor(owner) {
-  const folder = await mkdtemp(join(tmpdir(), "succession-"));
-  owner.after(() => rm(folder, { recursive: true }));
-  return folder;
-}
 
 /// A gateway of whose lines on stderr the tests make up their own mind.
 async function startHeir(owner, target, { listen, options }) {
@@ -35,7 +30,7 @@ async function startHeir(owner, target, { listen, options }) {
 
 for (const [before, after] of [[1, 1], [2, 1], [1, 3]]) {
   test(`restarts under load fail no request: ${before} workers, then ${after}`, async (t) => {
-    const folder = await folderFor(t);
+    const folder = await temporaryFolder(t);
     const origin = await startOrigin(t, (request, response) => response.end("hello"));
     const path = join(folder, "gateway.sock");
     const optionsOf = (workers) => ["--succession", path, "--workers", `${workers}`];
@@ -66,7 +61,7 @@ for (const [before, after] of [[1, 1], [2, 1], [1, 3]]) {
 }
 
 test("a slow answer and an idle connection of the predecessor's end in order", async (t) => {
-  const folder = await folderFor(t);
+  const folder = await temporaryFolder(t);
   const held = [];
   const origin = await startOrigin(t, (request, response) => {
     if (request.url !== "/slow") return response.end("quick");
@@ -94,7 +89,7 @@ test("a slow answer and an idle connection of the predecessor's end in order", a
 });
 
 test("a successor that fails leaves its predecessor as it was", async (t) => {
-  const folder = await folderFor(t);
+  const folder = await temporaryFolder(t);
   const origin = await startOrigin(t, (request, response) => response.end("still here"));
   const path = join(folder, "listen.sock");
   const options = ["--succession", join(folder, "gateway.sock"), "--listen", `unix:${path}`];
@@ -123,7 +118,7 @@ test("a successor that fails leaves its predecessor as it was", async (t) => {
 });
 
 test("what is no gateway at the path is refused with a sentence", async (t) => {
-  const folder = await folderFor(t);
+  const folder = await temporaryFolder(t);
   const path = join(folder, "gateway.sock");
   await writeFile(path, "a file");
   const arguments_ = ["--listen", "127.0.0.1:0", "--to", "http://127.0.0.1:1", "--succession", path];
