@@ -118,6 +118,8 @@ class Forwarder {
     co_return std::move(*result);
   }
 
+  void describe(Wiring& wiring) const { wiring.name("proxy to " + pool_.name()); }
+
  private:
   Request request_for(Context& ctx) const;
   Headers fields_for(const Context& ctx, bool prefix_stripped) const;

@@ -244,6 +244,7 @@ class Redirector {
     response.headers.set("location", location);
     co_return response;
   }
+  void describe(Wiring& wiring) const { wiring.name(fmt::format("redirect {}", code(status_))); }
 
  private:
   Status status_;
