@@ -28,19 +28,6 @@ bool holds(const Types& types, const std::type_info& wanted) noexcept {
                      [&wanted](const std::type_info* type) { return *type == wanted; });
 }
 
-/// A segment as a pattern writes it.
-std::string text_of(const routing::PatternSegment& segment) {
-  switch (segment.kind) {
-    case routing::SegmentKind::parameter:
-      return fmt::format("{{{}}}", segment.text);
-    case routing::SegmentKind::wildcard:
-      return segment.text == "*" ? "*" : fmt::format("{{*{}}}", segment.text);
-    case routing::SegmentKind::literal:
-      break;
-  }
-  return std::string(segment.text);
-}
-
 }  // namespace
 
 Wiring WiringCheck::describe(const Middleware& layer) {
@@ -106,7 +93,7 @@ std::vector<std::string> WiringCheck::check(const Match& match, const Handler& h
     const bool is_captured =
         std::any_of(segments.begin(), segments.end(), [&parameter](const auto& segment) {
           return segment.kind != routing::SegmentKind::literal &&
-                 text_of(segment) == parameter.segment;
+                 to_string(segment) == parameter.segment;
         });
     if (is_captured || !malformed.empty()) continue;
     problems.push_back(fmt::format("{} needs {}, which the pattern does not capture",

@@ -362,3 +362,18 @@ TEST_CASE("a host's middleware reports its mistakes like the library's own") {
   CHECK_THROWS_AS(catalog.add("guard", nullptr), ConfigError);
   CHECK_THROWS_AS(catalog.add("requestId", nullptr), ConfigError);
 }
+
+TEST_CASE("A parameter that a rewrite needs and the path lacks is told at its route") {
+  CHECK(
+      problems_of(with_route(R"({"path": "/a", "service": "s"},
+{"path": "/users/{name}", "service": "s", "rewrite": "/v2/{id}"})")) ==
+      Lines{"f:2:1: /routes/1: route /users/{name}: proxy to s needs {id}, which the pattern does "
+            "not capture"});
+}
+
+TEST_CASE("Layers in an order that cannot work are told") {
+  CHECK(problems_of(R"({"listen": "127.0.0.1:0", "routes": [{"path": "/", "respond": "x"}],
+      "middleware": [{"headers": {"request": {"set": {"x-copy": "{id}"}}}}, "requestId"]})") ==
+        Lines{"f:1:39: /routes/0: route /: header_rules needs gatewaykit::RequestId, which "
+              "request_id provides, but not before it"});
+}
