@@ -374,6 +374,6 @@ TEST_CASE("A parameter that a rewrite needs and the path lacks is told at its ro
 TEST_CASE("Layers in an order that cannot work are told") {
   CHECK(problems_of(R"({"listen": "127.0.0.1:0", "routes": [{"path": "/", "respond": "x"}],
       "middleware": [{"headers": {"request": {"set": {"x-copy": "{id}"}}}}, "requestId"]})") ==
-        Lines{"f:1:39: /routes/0: route /: header_rules needs gatewaykit::RequestId, which "
+        Lines{"f:1:38: /routes/0: route /: header_rules needs gatewaykit::RequestId, which "
               "request_id provides, but not before it"});
 }

@@ -307,8 +307,7 @@ std::string rewritten(std::string_view pattern, std::string rewrite, std::string
       exchange.run(Next(routes->match(exchange.context()))(exchange.context()));
   if (upstream.requests().empty()) return std::to_string(code(response.status));
   CHECK(exchange.context().request().target == target);  // What layers around it see and log.
-  const std::string line = upstream.requests().back().start_line;
-  return line.substr(4, line.size() - 4 - std::string_view(" HTTP/1.1").size());
+  return upstream.requests().back().target();
 }
 
 }  // namespace
