@@ -3,6 +3,7 @@
 //
 //   gateway --config gateway.json          serves the file; SIGHUP reads it again
 //   gateway --config gateway.json --check  tells what is wrong with it, and serves nothing
+//   gateway explain GET http://shop.example/users/7 -H 'X-Beta: 1' --config gateway.json
 //   gateway --listen 127.0.0.1:8080 --to http://127.0.0.1:9000
 //   curl -i http://127.0.0.1:8080/any/path
 //
@@ -10,6 +11,7 @@
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -29,6 +31,9 @@ namespace {
 struct Arguments {
   std::string config;
   bool checks_only = false;
+  bool explains = false;
+  std::string method, url;
+  std::vector<std::string> fields;
   std::vector<std::string> listen{"127.0.0.1:8080"};
   std::vector<std::string> targets;
   std::string access_log;
@@ -144,16 +149,45 @@ int serve(gk::config::Wiring wiring, const std::string& file) {
   return 0;
 }
 
+/// The request that the arguments describe. Throws ConfigError where they describe none.
+gk::Request request_of(const Arguments& arguments) {
+  const auto method = gk::Method::from_token(arguments.method);
+  if (!method) throw gk::ConfigError({"'" + arguments.method + "' is no method"});
+  gk::Request request(*method, arguments.url);
+  for (const std::string& field : arguments.fields) {
+    const std::size_t colon = std::min(field.find(':'), field.size());
+    const std::string name = field.substr(0, colon);
+    const std::size_t begin = std::min(field.find_first_not_of(": \t", colon), field.size());
+    if (gk::field_of(name) == gk::Field::host) {
+      request.authority = field.substr(begin);
+    } else if (colon == field.size() || !request.headers.try_add(name, field.substr(begin))) {
+      throw gk::ConfigError({"'" + field + "' is no header field"});
+    }
+  }
+  return request;
+}
+
+/// Tells what becomes of the request; 0 where a route takes it.
+int explain(const gk::config::Wiring& wiring, const Arguments& arguments) {
+  const gk::ListenOptions& listener = wiring.listeners.front().options;
+  const auto told = wiring.router.explain(request_of(arguments), listener.encoded_slash);
+  std::fputs(to_string(told).c_str(), stdout);
+  return told.route ? 0 : 1;
+}
+
 int serve_file(const Arguments& arguments) {
   const std::optional<std::string> text = read_file(arguments.config);
   if (!text) {
     std::fprintf(stderr, "gateway: cannot read %s\n", arguments.config.c_str());
     return 1;
   }
-  gk::config::Loaded loaded = gk::config::load(*text, gk::config::Catalog());
+  const gk::config::Catalog catalog =
+      arguments.explains ? gk::config::Catalog::without_files() : gk::config::Catalog();
+  gk::config::Loaded loaded = gk::config::load(*text, catalog);
   tell(loaded.problems, arguments.config);
   if (!loaded.wiring) return 1;
   if (arguments.checks_only) return 0;
+  if (arguments.explains) return explain(*loaded.wiring, arguments);
   return serve(std::move(*loaded.wiring), arguments.config);
 }
 
@@ -178,7 +212,14 @@ int main(int argc, char** argv) {
   app.add_option("--access-log", arguments.access_log, "File for JSON lines; - for stdout")
       ->needs(to);
   app.add_flag("--request-id", arguments.request_id, "Give each request an id")->needs(to);
+  CLI::App* const explain = app.add_subcommand("explain", "Tell what becomes of a request");
+  explain->fallthrough();  // To --config.
+  explain->add_option("method", arguments.method, "Such as GET")->required();
+  explain->add_option("url", arguments.url, "Such as /users/7 or http://host/users/7")->required();
+  explain->add_option("-H", arguments.fields, "Header field, as in curl")->allow_extra_args(false);
   app.callback([&] {
+    arguments.explains = explain->parsed();
+    if (arguments.explains && config->empty()) throw CLI::RequiredError("--config");
     if (config->empty() && to->empty()) throw CLI::RequiredError("--config or --to");
   });
   CLI11_PARSE(app, argc, argv);

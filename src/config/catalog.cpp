@@ -23,13 +23,22 @@ MiddlewarePtr make_request_id(Reader& reader) {
   return request_id(std::move(options));
 }
 
-MiddlewarePtr make_access_log(Reader& reader) {
+AccessLogOptions read_access_log(Reader& reader) {
   AccessLogOptions options;
   reader.read("file", options.file);
   reader.read_bytes("buffer", options.buffer);
   std::vector<std::string> redact;
   reader.read("redact", redact);
   options.redact.insert(options.redact.end(), redact.begin(), redact.end());
+  return options;
+}
+
+MiddlewarePtr make_access_log(Reader& reader) { return access_log(read_access_log(reader)); }
+
+/// One that has no file.
+MiddlewarePtr make_mute_access_log(Reader& reader) {
+  AccessLogOptions options = read_access_log(reader);
+  options.sink = [](std::string_view) {};
   return access_log(std::move(options));
 }
 
@@ -131,6 +140,13 @@ Catalog::Catalog() {
   add("ipFilter", &make_ip_filter);
   add("requestId", &make_request_id);
   add("timeout", &make_timeout);
+}
+
+Catalog Catalog::without_files() {
+  Catalog catalog;
+  catalog.remove("accessLog");
+  catalog.add("accessLog", &make_mute_access_log);
+  return catalog;
 }
 
 void Catalog::add(std::string name, Factory make) {

@@ -13,6 +13,7 @@
 #include "gatewaykit/middleware/respond.hpp"
 #include "gatewaykit/middleware/timeout.hpp"
 #include "gatewaykit/routing/context.hpp"
+#include "routing/route_set.hpp"
 #include "routing/route_table.hpp"
 #include "server/listen_config.hpp"
 #include "server/listening_socket.hpp"
@@ -328,6 +329,7 @@ Handler Loader::read_proxy(Reader& route) {
     options = use->second.proxy;
   }
   route.read("stripPrefix", options.strip_prefix);
+  route.read("rewrite", options.rewrite);
   if (use == uses_.end() || !use->second.pool) return {};
   return reported(route, "", [&] { return proxy(*use->second.pool, std::move(options)); });
 }
@@ -357,6 +359,26 @@ void Loader::check_routes() {
   for (routing::RouteProblem& problem : routing::RouteTable::build(matches).problems) {
     const RoutePlace& place = routes_[problem.route];
     problems_.add(place.offset, place.pointer, std::move(problem.text));
+  }
+  if (problems_.empty()) check_wiring();
+}
+
+/// What layers and handlers need of each other: told at the route that the sentence begins with.
+void Loader::check_wiring() {
+  try {
+    static_cast<void>(RouteSet::compile(wiring_.router));
+  } catch (const ConfigError& error) {
+    for (const std::string& sentence : error.problems()) {
+      const auto place = std::find_if(routes_.begin(), routes_.end(), [&](const auto& route) {
+        const std::string name = "route " + to_string(route.match);
+        return sentence.starts_with(name + ": ") || sentence.starts_with(name + " (");
+      });
+      if (place == routes_.end()) {
+        problems_.add(0, "", sentence);
+      } else {
+        problems_.add(place->offset, place->pointer, sentence);
+      }
+    }
   }
 }
 

@@ -45,6 +45,7 @@ class Loader {
   MiddlewarePtr make_middleware(const std::string& name, Reader& options);
   void use_middlewares(Reader& reader, Router& router);
   void check_routes();
+  void check_wiring();
 
   std::string_view text_;
   const Catalog& catalog_;

@@ -115,6 +115,7 @@ class AccessLogLayer final : public Middleware {
     });
     return next(ctx);
   }
+  void describe(Wiring& wiring) const override { wiring.name("access_log"); }
 
  private:
   std::shared_ptr<AccessLog::State> state_;

@@ -77,6 +77,7 @@ class BodyLimitLayer final : public Middleware {
     if (!size) request.body = Body(*new LimitedBody(std::move(request.body), limit_));
     return next(ctx);
   }
+  void describe(Wiring& wiring) const override { wiring.name("body_limit"); }
 
  private:
   std::uint64_t limit_;

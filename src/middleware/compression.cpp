@@ -93,7 +93,7 @@ bool stands_for_compressed(const Request& request, const Headers& fields) {
   return false;
 }
 
-void describe(Headers& fields, ContentCoding coding) {
+void describe_content(Headers& fields, ContentCoding coding) {
   fields.remove(Field::content_length);
   fields.remove(kAcceptRanges);
   weaken_etag(fields);
@@ -171,6 +171,7 @@ class CompressionLayer final : public Middleware {
     if (coding) co_return co_await compress(ctx, std::move(response), *coding);
     co_return response;
   }
+  void describe(Wiring& wiring) const override { wiring.name("compression"); }
 
  private:
   std::optional<ContentCoding> coding_for(const Request& request) const noexcept {
@@ -224,7 +225,7 @@ class CompressionLayer final : public Middleware {
       response.body =
           Body(*new transform::CompressedBody(std::move(response.body), std::move(compressor)));
     }
-    describe(response.headers, coding);
+    describe_content(response.headers, coding);
     co_return response;
   }
 

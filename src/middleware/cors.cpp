@@ -133,6 +133,7 @@ class CorsLayer final : public Middleware {
     const std::string_view origin = origin_of(request.headers);
     return add_fields(ctx, next, origins_.contains(origin) ? String(origin) : String());
   }
+  void describe(Wiring& wiring) const override { wiring.name("cors"); }
 
  private:
   static bool is_preflight(const Request& request) noexcept {

@@ -3,10 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
 #include "gatewaykit/core/string.hpp"
+#include "gatewaykit/middleware/request_id.hpp"
 #include "gatewaykit/routing/context.hpp"
 #include "http/scan.hpp"
 #include "middleware/field_name.hpp"
@@ -26,6 +28,14 @@ class Rules {
   }
 
   bool empty() const noexcept { return rules_.empty(); }
+
+  bool use(TextTemplate::Kind kind) const {
+    return std::any_of(rules_.begin(), rules_.end(), [kind](const Rule& rule) {
+      const auto& pieces = rule.value.pieces();
+      return std::any_of(pieces.begin(), pieces.end(),
+                         [kind](const auto& piece) { return piece.kind == kind; });
+    });
+  }
 
   void apply(const Context& ctx, Headers& fields) const {
     String scratch;
@@ -70,6 +80,11 @@ class HeaderRulesLayer final : public Middleware {
   Task<Response> handle(Context& ctx, Next next) const override {
     request_.apply(ctx, ctx.request().headers);
     return response_.empty() ? next(ctx) : change_response(ctx, next);
+  }
+  /// What an answer is given, a layer behind this one may provide.
+  void describe(Wiring& wiring) const override {
+    wiring.name("header_rules");
+    if (request_.use(TextTemplate::Kind::id)) wiring.needs<RequestId>();
   }
 
  private:

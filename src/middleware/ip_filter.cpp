@@ -126,6 +126,7 @@ class IpFilterLayer final : public Middleware {
     return answer(
         Response::problem(Status::forbidden, "Requests from this address are not served here."));
   }
+  void describe(Wiring& wiring) const override { wiring.name("ip_filter"); }
 
  private:
   bool may_pass(const Peer& peer) const noexcept {

@@ -3,7 +3,7 @@
 //
 //      client                        gateway                           upstream target
 //        |   request   +---------------------------------------+   request    |
-//        |------------>| 1 target: prefix stripped             |              |
+//        |------------>| 1 target: stripped or rewritten       |              |
 //        |             | 2 fields: Via, X-Forwarded-*, Host    |------------->|
 //        |             | 3 send: target chosen, body streamed  |              |
 //        |  failure()  |                                       |              |
@@ -27,6 +27,7 @@
 #include "gatewaykit/core/string.hpp"
 #include "gatewaykit/routing/context.hpp"
 #include "http/scan.hpp"
+#include "middleware/target_rewrite.hpp"
 
 namespace gatewaykit {
 
@@ -98,13 +99,16 @@ bool is_host(std::string_view text) noexcept {
 
 class Forwarder {
  public:
-  Forwarder(UpstreamPool pool, ProxyOptions options);
+  Forwarder(UpstreamPool pool, ProxyOptions options, std::vector<std::string>& problems);
 
   Task<Response> operator()(Context& ctx) const {
     const auto max_forwards = max_forwards_of(ctx.request());
     if (max_forwards == 0u) co_return answer_as_last_hop(ctx.request());
 
-    Request outgoing = request_for(ctx);
+    Request outgoing;
+    if (!make_request(ctx, outgoing)) {
+      co_return Response::problem(Status::bad_request, "The path cannot be rewritten.");
+    }
     if (max_forwards) set_max_forwards(outgoing.headers, *max_forwards - 1);
 
     // 3. The pool chooses a target, streams the body, tries again where that is sound.
@@ -118,8 +122,13 @@ class Forwarder {
     co_return std::move(*result);
   }
 
+  void describe(Wiring& wiring) const {
+    wiring.name("proxy to " + pool_.name());
+    rewrite_.describe(wiring);
+  }
+
  private:
-  Request request_for(Context& ctx) const;
+  bool make_request(Context& ctx, Request& outgoing) const;
   Headers fields_for(const Context& ctx, bool prefix_stripped) const;
   void add_forwarding_fields(const Context& ctx, bool prefix_stripped, Headers& fields) const;
   static void set_max_forwards(Headers& fields, std::uint32_t hops) {
@@ -129,15 +138,21 @@ class Forwarder {
   UpstreamPool pool_;
   ProxyOptions options_;
   std::string via_;
+  TargetRewrite rewrite_;
 };
 
-Forwarder::Forwarder(UpstreamPool pool, ProxyOptions options)
-    : pool_(std::move(pool)), options_(std::move(options)), via_("1.1 " + options_.via) {
-  std::vector<std::string> problems;
+Forwarder::Forwarder(UpstreamPool pool, ProxyOptions options, std::vector<std::string>& problems)
+    : pool_(std::move(pool)),
+      options_(std::move(options)),
+      via_("1.1 " + options_.via),
+      rewrite_(options_.rewrite, problems) {
   std::string& prefix = options_.strip_prefix;
   if (prefix.ends_with('/')) prefix.pop_back();
   if (!prefix.empty() && (prefix.front() != '/' || !is_field_value(prefix))) {
     problems.push_back(fmt::format("proxy: the prefix to strip, {}, must begin with '/'", prefix));
+  }
+  if (rewrite_ && !prefix.empty()) {
+    problems.emplace_back("proxy: a path is stripped or rewritten, not both");
   }
   if (!is_token(options_.via)) {
     problems.push_back(fmt::format("proxy: the pseudonym '{}' for Via is no token", options_.via));
@@ -145,20 +160,23 @@ Forwarder::Forwarder(UpstreamPool pool, ProxyOptions options)
   if (options_.host_name && !is_host(*options_.host_name)) {
     problems.push_back(fmt::format("proxy: '{}' is no host", *options_.host_name));
   }
-  if (!problems.empty()) throw ConfigError(std::move(problems));
 }
 
-Request Forwarder::request_for(Context& ctx) const {
+/// False where the target cannot be made; then the request is as it was.
+bool Forwarder::make_request(Context& ctx, Request& outgoing) const {
   Request& incoming = ctx.request();
-  Request outgoing;
   outgoing.method = incoming.method;
   outgoing.scheme = incoming.scheme;
   outgoing.protocol = incoming.protocol;
 
   // 1. Target: "/api/users?x" becomes "/users?x", "/api" becomes "/".
   const auto rest = behind_prefix(incoming.target, options_.strip_prefix);
-  if (rest && !rest->starts_with('/')) outgoing.target = '/';
-  outgoing.target += rest.value_or(incoming.target);
+  if (rewrite_) {
+    if (!rewrite_.write(ctx, outgoing.target)) return false;
+  } else {
+    if (rest && !rest->starts_with('/')) outgoing.target = '/';
+    outgoing.target += rest.value_or(incoming.target);
+  }
 
   // 2. Fields, and Host, which is no field here.
   if (options_.host_name) {
@@ -168,7 +186,7 @@ Request Forwarder::request_for(Context& ctx) const {
   }
   outgoing.headers = fields_for(ctx, rest.has_value());
   outgoing.body = std::move(incoming.body);
-  return outgoing;
+  return true;
 }
 
 /// Copies the fields that pass and adds ours, in one block.
@@ -223,7 +241,10 @@ void Forwarder::add_forwarding_fields(const Context& ctx, bool prefix_stripped,
 }  // namespace
 
 Handler proxy(UpstreamPool pool, ProxyOptions options) {
-  return Forwarder(std::move(pool), std::move(options));
+  std::vector<std::string> problems;
+  Forwarder forwarder(std::move(pool), std::move(options), problems);
+  if (!problems.empty()) throw ConfigError(std::move(problems));
+  return forwarder;
 }
 
 }  // namespace gatewaykit

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "gatewaykit/core/string.hpp"
 #include "gatewaykit/http/target.hpp"
 #include "gatewaykit/routing/context.hpp"
+#include "http/percent_encoding.hpp"
 #include "http/scan.hpp"
 #include "middleware/text_template.hpp"
 
@@ -23,33 +23,13 @@ namespace {
 using Kind = TextTemplate::Kind;
 using Piece = TextTemplate::Piece;
 
-using CharSet = std::array<bool, 256>;
-
 // RFC 3986 section 2. What a part of a URL may hold beside letters and digits:
-constexpr CharSet set_of(std::string_view marks) {
-  return scan_detail::make_table(
-      [marks](char c) { return is_alpha(c) || is_digit(c) || scan_detail::among(marks, c); });
-}
 /// a value that means the same wherever it stands,
-constexpr CharSet kComponent = set_of("-._~");
+constexpr UrlCharSet kComponent = url_chars("-._~");
 /// segments of a path, with what the target had not encoded,
-constexpr CharSet kPath = set_of("-._~!$&'()*+,;=:@/");
+constexpr UrlCharSet kPath = url_chars("-._~!$&'()*+,;=:@/");
 /// what is encoded already.
-constexpr CharSet kEncoded = set_of("-._~!$&'()*+,;=:@/?[]%");
-
-void append_encoded(String& to, std::string_view text, const CharSet& plain) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (plain[byte]) {
-      to += c;
-    } else {
-      to += '%';
-      to += kHex[byte >> 4];
-      to += kHex[byte & 15];
-    }
-  }
-}
+constexpr UrlCharSet kEncoded = url_chars("-._~!$&'()*+,;=:@/?[]%");
 
 std::string_view without_leading_slashes(std::string_view text) noexcept {
   return text.substr(std::min(text.find_first_not_of('/'), text.size()));
@@ -244,6 +224,7 @@ class Redirector {
     response.headers.set("location", location);
     co_return response;
   }
+  void describe(Wiring& wiring) const { wiring.name(fmt::format("redirect {}", code(status_))); }
 
  private:
   Status status_;

@@ -92,6 +92,7 @@ class RequestIdLayer final : public Middleware {
     response.headers.set_checked(known_field_, field_, id.value);
     co_return response;
   }
+  void describe(Wiring& wiring) const override { wiring.name("request_id").provides<RequestId>(); }
 
  private:
   const RequestId& give_id(Context& ctx) const {

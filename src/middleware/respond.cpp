@@ -42,6 +42,7 @@ class Responder {
     response.body = Body(content_);
     co_return response;
   }
+  void describe(Wiring& wiring) const { wiring.name(fmt::format("respond {}", code(status_))); }
 
  private:
   void check_status(std::vector<std::string>& problems) const {

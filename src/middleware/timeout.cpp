@@ -40,6 +40,7 @@ class TimeoutLayer final : public Middleware {
     }
     co_return response;
   }
+  void describe(Wiring& wiring) const override { wiring.name("timeout"); }
 
  private:
   Duration duration_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gatewaykit/routing/context.hpp"
 
+#include <span>
+
 #include "gatewaykit/core/executor.hpp"
 
 namespace gatewaykit {
@@ -51,20 +53,31 @@ Context::~Context() {
   }
 }
 
-std::string_view Context::param(std::string_view name) const {
-  for (const RouteParam& param : params_) {
-    if (param.name == name) return param.value;
+const Context::Captured* Context::find_param(std::string_view name) const noexcept {
+  for (const Captured& param : params_) {
+    if (param.raw.name == name) return &param;
   }
-  return {};
+  return nullptr;
+}
+
+std::string_view Context::param(std::string_view name) const {
+  const Captured* const param = find_param(name);
+  return param == nullptr ? std::string_view() : param->decoded;
+}
+
+std::string_view Context::raw_param(std::string_view name) const {
+  const Captured* const param = find_param(name);
+  return param == nullptr ? std::string_view() : param->raw.value;
 }
 
 void Context::set_route(std::string_view pattern, const RouteParam* params, std::size_t count) {
   route_ = pattern;
-  params_.assign(params, params + count);
-  for (RouteParam& param : params_) {
-    if (param.value.find('%') == std::string_view::npos) continue;
-    decoded_params_.push_back(decode_escapes(param.value));
-    param.value = decoded_params_.back().view();
+  params_.clear();
+  for (const RouteParam& raw : std::span(params, count)) {
+    params_.push_back({raw, raw.value});
+    if (raw.value.find('%') == std::string_view::npos) continue;
+    decoded_params_.push_back(decode_escapes(raw.value));
+    params_.back().decoded = decoded_params_.back().view();
   }
 }
 

@@ -109,6 +109,17 @@ bool FieldConditions::holds(const Condition& condition, const Headers& headers) 
   return false;
 }
 
+std::string FieldConditions::text(ConditionsId id, const Headers* headers) const {
+  std::string text;
+  for (const Condition& condition : sets_[id]) {
+    if (headers != nullptr && holds(condition, *headers)) continue;
+    if (!text.empty()) text += ", ";
+    text += condition.name;
+    if (condition.value) text += ": " + *condition.value;
+  }
+  return text;
+}
+
 std::pair<std::size_t, std::size_t> FieldConditions::rank(ConditionsId id) const noexcept {
   const std::vector<Condition>& set = sets_[id];
   const auto values = std::count_if(set.begin(), set.end(),

@@ -27,6 +27,9 @@ class FieldConditions {
   std::optional<ConditionsId> add(std::vector<FieldCondition> conditions,
                                   std::vector<std::string>& problems);
   bool hold(ConditionsId id, const Headers& headers) const noexcept;
+  /// The conditions of a set as to_string(Match) has them; those alone that do not hold where there
+  /// are `headers`. For people.
+  std::string text(ConditionsId id, const Headers* headers = nullptr) const;
   /// How narrow a set is: the number of conditions, then the number of those on a value.
   std::pair<std::size_t, std::size_t> rank(ConditionsId id) const noexcept;
   /// Wiring is over: drops what only `add` needs.

@@ -93,6 +93,12 @@ std::string_view HostSet::text(HostId id) const noexcept {
   return {reinterpret_cast<const char*>(&words_[id + 1]), words_[id]};
 }
 
+std::string HostSet::pattern(HostId id) const {
+  if (id == kAnyHost) return {};
+  const std::string_view host = text(id);
+  return (host.starts_with('.') ? "*" : "") + std::string(host);
+}
+
 HostIds HostSet::resolve(std::string_view authority) const noexcept {
   HostIds ids;
   if (!words_.empty()) add_named(ids, split(authority));

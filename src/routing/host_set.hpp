@@ -50,6 +50,9 @@ class HostSet {
   /// allocation; the work is bounded by the longest pattern, not by what the client sends.
   HostIds resolve(std::string_view authority) const noexcept;
 
+  /// The pattern of an id, in lower case; empty for any host.
+  std::string pattern(HostId id) const;
+
   /// Wiring is over: makes what was added known to resolve(), drops what only add() needs.
   void seal();
 

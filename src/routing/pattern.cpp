@@ -136,6 +136,18 @@ void check_whole(const std::vector<PatternSegment>& segments, std::vector<std::s
 
 }  // namespace
 
+std::string to_string(const PatternSegment& segment) {
+  switch (segment.kind) {
+    case SegmentKind::parameter:
+      return fmt::format("{{{}}}", segment.text);
+    case SegmentKind::wildcard:
+      return segment.text == "*" ? "*" : fmt::format("{{*{}}}", segment.text);
+    case SegmentKind::literal:
+      break;
+  }
+  return std::string(segment.text);
+}
+
 void parse_pattern(std::string_view pattern, std::vector<PatternSegment>& segments,
                    std::vector<std::string>& problems) {
   segments.clear();

@@ -24,6 +24,9 @@ struct PatternSegment {
   std::string_view text;
 };
 
+/// A segment as patterns write it.
+std::string to_string(const PatternSegment& segment);
+
 /// Takes `pattern` apart into `segments` (replaced) and adds one sentence per mistake to
 /// `problems`. A trailing slash is an empty last literal. The segments are meaningless if a problem
 /// was added.

@@ -10,12 +10,20 @@
 
 #include "gatewaykit/routing/context.hpp"
 #include "routing/router_wiring.hpp"
+#include "routing/wiring_check.hpp"
 
 namespace gatewaykit {
 
 namespace {
 
-Task<Response> answer_refusal(Context& ctx) { co_return ctx.take_refusal(); }
+struct RefusalAnswer {
+  Task<Response> operator()(Context& ctx) const { co_return ctx.take_refusal(); }
+  void describe(Wiring& wiring) const { wiring.name("refusal"); }
+};
+
+std::string name_of(const std::string& prefix) {
+  return prefix.empty() ? "the router" : "the group " + prefix;
+}
 
 std::string_view path_of(std::string_view target) noexcept {
   return target == "*" ? "/" : target.substr(0, target.find('?'));
@@ -26,7 +34,7 @@ std::string_view path_of(std::string_view target) noexcept {
 /// Turns the tree of routers into flat lists and collects what is wrong with it.
 class RouteSet::Compiler {
  public:
-  std::shared_ptr<const RouteSet> compile(Router::Wiring& root);
+  std::shared_ptr<const RouteSet> compile(const Router::Wiring& root);
 
  private:
   using Layers = std::vector<MiddlewarePtr>;
@@ -35,27 +43,27 @@ class RouteSet::Compiler {
   struct Surroundings {
     std::string prefix;
     Layers layers;
+    WiringCheck check;
+    std::vector<std::string> unmet;  // Needs of this router's own layers.
     bool usable = true;  // A group with a bad prefix: its routes would but repeat the mistake.
   };
 
   Surroundings enter(const Router::Wiring& wiring, const Surroundings& outer);
   void check_prefix(const Router::Wiring& wiring, Surroundings& inner);
-  void add_router(Router::Wiring& wiring, const Surroundings& inner);
-  void add_route(Router::Wiring::Route route, const Surroundings& inner);
-  static std::shared_ptr<const Handler> share(Handler handler) {
-    return std::make_shared<const Handler>(std::move(handler));
-  }
+  void add_router(const Router::Wiring& wiring, const Surroundings& inner);
+  void add_route(const Router::Wiring::Route& route, const Surroundings& inner);
+  void report_unmet(const Surroundings& inner, std::size_t first_route);
 
   std::vector<Match> matches_;
   std::vector<Chain> chains_;
   std::vector<std::string> problems_;
 };
 
-std::shared_ptr<const RouteSet> RouteSet::compile(Router router) {
+std::shared_ptr<const RouteSet> RouteSet::compile(const Router& router) {
   return Compiler().compile(*router.wiring_);
 }
 
-std::shared_ptr<const RouteSet> RouteSet::Compiler::compile(Router::Wiring& root) {
+std::shared_ptr<const RouteSet> RouteSet::Compiler::compile(const Router::Wiring& root) {
   const Surroundings surroundings = enter(root, {});
   if (root.not_found.size() > 1) problems_.emplace_back("not_found was given more than once");
   add_router(root, surroundings);
@@ -68,11 +76,9 @@ std::shared_ptr<const RouteSet> RouteSet::Compiler::compile(Router::Wiring& root
 
   const std::shared_ptr<RouteSet> routes(new RouteSet(std::move(*built.table)));
   routes->chains_ = std::move(chains_);
-  routes->refusal_ = Chain{surroundings.layers, share(&answer_refusal)};
+  routes->refusal_ = Chain{surroundings.layers, std::make_shared<const Handler>(RefusalAnswer())};
   routes->not_found_ = routes->refusal_;
-  if (!root.not_found.empty()) {
-    routes->not_found_.handler = share(std::move(root.not_found.front()));
-  }
+  if (!root.not_found.empty()) routes->not_found_.handler = root.not_found.front();
   return routes;
 }
 
@@ -82,14 +88,13 @@ RouteSet::Compiler::Surroundings RouteSet::Compiler::enter(const Router::Wiring&
   check_prefix(wiring, inner);
   for (const MiddlewarePtr& layer : wiring.layers) {
     if (layer == nullptr) {
-      problems_.push_back(
-          fmt::format("{} was given an empty middleware",
-                      inner.prefix.empty() ? "the router" : "the group " + inner.prefix));
+      problems_.push_back(fmt::format("{} was given an empty middleware", name_of(inner.prefix)));
     }
     inner.layers.push_back(layer);
   }
-  for (const Handler& handler : wiring.not_found) {
-    if (!handler) problems_.emplace_back("not_found was given an empty handler");
+  inner.unmet = inner.check.enter(wiring.layers);
+  for (const auto& handler : wiring.not_found) {
+    if (!*handler) problems_.emplace_back("not_found was given an empty handler");
   }
   return inner;
 }
@@ -109,8 +114,9 @@ void RouteSet::Compiler::check_prefix(const Router::Wiring& wiring, Surroundings
   }
 }
 
-void RouteSet::Compiler::add_router(Router::Wiring& wiring, const Surroundings& inner) {
-  for (Router::Wiring::Route& route : wiring.routes) add_route(std::move(route), inner);
+void RouteSet::Compiler::add_router(const Router::Wiring& wiring, const Surroundings& inner) {
+  const std::size_t first_route = matches_.size();
+  for (const Router::Wiring::Route& route : wiring.routes) add_route(route, inner);
   for (const std::unique_ptr<Router>& group : wiring.groups) {
     const Surroundings within = enter(*group->wiring_, inner);
     if (!group->wiring_->not_found.empty()) {
@@ -119,22 +125,38 @@ void RouteSet::Compiler::add_router(Router::Wiring& wiring, const Surroundings& 
     }
     add_router(*group->wiring_, within);
   }
+  report_unmet(inner, first_route);
 }
 
-void RouteSet::Compiler::add_route(Router::Wiring::Route route, const Surroundings& inner) {
+/// One line for each need, however many routes lie behind the layer.
+void RouteSet::Compiler::report_unmet(const Surroundings& inner, std::size_t first_route) {
+  const std::size_t routes = matches_.size() - first_route;
+  for (const std::string& unmet : inner.unmet) {
+    std::string place = name_of(inner.prefix);
+    if (routes > 0) place = "route " + to_string(matches_[first_route]);
+    if (routes > 1) place += fmt::format(" (and {} more)", routes - 1);
+    problems_.push_back(fmt::format("{}: {}", place, unmet));
+  }
+}
+
+void RouteSet::Compiler::add_route(const Router::Wiring::Route& route, const Surroundings& inner) {
+  Match match = route.match;
   // Glued to a prefix it could look right: "/api" and "users" are no "/apiusers".
-  if (!inner.prefix.empty() && !route.match.pattern.empty() && route.match.pattern[0] != '/') {
+  if (!inner.prefix.empty() && !match.pattern.empty() && match.pattern[0] != '/') {
     problems_.push_back(fmt::format("the pattern {} in the group {} must begin with '/'",
-                                    route.match.pattern, inner.prefix));
+                                    match.pattern, inner.prefix));
     return;
   }
-  route.match.pattern.insert(0, inner.prefix);
-  if (!route.handler) {
-    problems_.push_back(fmt::format("route {}: has no handler", to_string(route.match)));
+  match.pattern.insert(0, inner.prefix);
+  if (!*route.handler) {
+    problems_.push_back(fmt::format("route {}: has no handler", to_string(match)));
   }
   if (!inner.usable) return;
-  matches_.push_back(std::move(route.match));
-  chains_.push_back({inner.layers, share(std::move(route.handler))});
+  for (const std::string& unmet : inner.check.check(match, *route.handler)) {
+    problems_.push_back(fmt::format("route {}: {}", to_string(match), unmet));
+  }
+  matches_.push_back(std::move(match));
+  chains_.push_back({inner.layers, route.handler});
 }
 
 const Chain& RouteSet::match(Context& ctx) const {

@@ -20,7 +20,7 @@ class Context;
 class RouteSet {
  public:
   /// Throws one ConfigError that names every mistake in the router.
-  static std::shared_ptr<const RouteSet> compile(Router router);
+  static std::shared_ptr<const RouteSet> compile(const Router& router);
 
   RouteSet(const RouteSet&) = delete;
   RouteSet& operator=(const RouteSet&) = delete;
@@ -35,6 +35,9 @@ class RouteSet {
   /// server refuses without looking for a route.
   const Chain& refusal_chain() const noexcept { return refusal_; }
 
+  /// What becomes of `request`, whose target may be as it was received.
+  Explanation explain(const Request& request, EncodedSlash encoded_slash) const;
+
   /// The number of routes.
   std::size_t size() const noexcept { return chains_.size(); }
 
@@ -44,6 +47,11 @@ class RouteSet {
   explicit RouteSet(routing::RouteTable table) : table_(std::move(table)) {}
 
   const Chain& refuse(Context& ctx, const routing::RouteMatch& match) const;
+  void explain_candidates(const routing::RouteQuery& query, Explanation& told) const;
+  void explain_route(const routing::RouteMatch& found, std::string_view path,
+                     Explanation& told) const;
+  void explain_refusal(const routing::RouteMatch& match, bool is_asterisk, Explanation& told) const;
+  static void explain_chain(const Chain& chain, Explanation& told);
 
   routing::RouteTable table_;
   std::vector<Chain> chains_;  // By the index of the route in the table.

@@ -5,13 +5,6 @@
 
 namespace gatewaykit::routing {
 
-/// What the candidates of one lookup are measured against.
-struct RouteTable::Request {
-  MethodSet method;
-  HostIds hosts;
-  const Headers& headers;
-};
-
 std::string_view RouteTable::label(NodeRef ref, const Node& node) const noexcept {
   return {reinterpret_cast<const char*>(&words_[ref + words_of<Node>()]), node.label_size};
 }
@@ -105,6 +98,16 @@ void RouteTable::walk(const PathSegments& path, Visit visit) const {
     }
     step = next;
   }
+}
+
+/// All that a path leads to, in order of precedence.
+std::vector<RouteTable::Group> RouteTable::groups_of(std::string_view path) const {
+  std::vector<Group> groups;
+  walk(PathSegments(path, depth_ + 1), [&groups](const Group& group, const Trail&) {
+    groups.push_back(group);
+    return false;
+  });
+  return groups;
 }
 
 /// True if a candidate of the group takes the request. Adds the methods of those that would take it

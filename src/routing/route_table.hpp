@@ -81,6 +81,19 @@ class RouteTable {
   /// The value of the field Allow for a set that match() answered.
   std::string allow(MethodSet allowed) const { return methods_.list(allowed); }
 
+  /// A candidate whose pattern matches a path, and why it does not take a request; for people.
+  struct Considered {
+    std::string route;   ///< As to_string(Match) has it, but with the HEAD that comes with GET.
+    std::string reason;  ///< Empty for the one that takes it.
+  };
+  /// All of them, at most `limit` beside the one that takes it, which comes first; counts those
+  /// left out. Allocates, and takes time by their number.
+  std::vector<Considered> consider(const RouteQuery& query, std::size_t limit,
+                                   std::size_t& left_out) const;
+  /// The route whose pattern agrees with `path` for the most segments, and where it no longer does;
+  /// nothing where none agrees in the first one. Takes time by the number of routes.
+  std::optional<Considered> nearest(std::string_view path) const;
+
   /// The memory that the table holds, itself included.
   std::size_t bytes() const noexcept;
 
@@ -153,7 +166,12 @@ class RouteTable {
     std::size_t count_;
   };
 
-  struct Request;
+  /// What the candidates of one lookup are measured against.
+  struct Request {
+    MethodSet method;
+    HostIds hosts;
+    const Headers& headers;
+  };
 
   template <class T>
   static constexpr std::uint32_t words_of() noexcept {
@@ -178,7 +196,10 @@ class RouteTable {
                Steps& later) const noexcept;
   template <class Visit>
   void walk(const PathSegments& path, Visit visit) const;
+  std::vector<Group> groups_of(std::string_view path) const;
   bool offer(const Request& request, const Group& group, RouteMatch& match) const noexcept;
+  std::string line_of(const Candidate& candidate) const;
+  std::string reason_against(const Candidate& candidate, const Request& request) const;
 
   std::vector<std::uint32_t> words_;
   HashIndex literals_;       // By node and segment: the child.

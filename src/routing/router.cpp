@@ -2,6 +2,7 @@
 #include "gatewaykit/routing/router.hpp"
 
 #include "gatewaykit/routing/context.hpp"
+#include "routing/route_set.hpp"
 #include "routing/router_wiring.hpp"
 
 namespace gatewaykit {
@@ -10,13 +11,15 @@ namespace {
 
 class FunctionLayer final : public Middleware {
  public:
-  explicit FunctionLayer(Function<Task<Response>(Context&, Next) const> layer)
-      : layer_(std::move(layer)) {}
+  FunctionLayer(Function<Task<Response>(Context&, Next) const> layer, std::string name)
+      : layer_(std::move(layer)), name_(std::move(name)) {}
 
   Task<Response> handle(Context& ctx, Next next) const override { return layer_(ctx, next); }
+  void describe(Wiring& wiring) const override { wiring.name(name_); }
 
  private:
   Function<Task<Response>(Context&, Next) const> layer_;
+  std::string name_;
 };
 
 Match match_of(std::vector<Method> methods, std::string_view pattern) {
@@ -38,9 +41,9 @@ Router& Router::use(MiddlewarePtr middleware) {
   return *this;
 }
 
-Router& Router::use(Function<Task<Response>(Context&, Next) const> layer) {
+Router& Router::use(Function<Task<Response>(Context&, Next) const> layer, std::string name) {
   if (!layer) return use(MiddlewarePtr());
-  return use(MiddlewarePtr(std::make_shared<const FunctionLayer>(std::move(layer))));
+  return use(std::make_shared<const FunctionLayer>(std::move(layer), std::move(name)));
 }
 
 Router& Router::get(std::string_view pattern, Handler handler) {
@@ -68,7 +71,8 @@ Router& Router::any(std::string_view pattern, Handler handler) {
 }
 
 Router& Router::route(Match match, Handler handler) {
-  wiring_->routes.push_back({std::move(match), std::move(handler)});
+  wiring_->routes.push_back(
+      {std::move(match), std::make_shared<const Handler>(std::move(handler))});
   return *this;
 }
 
@@ -77,6 +81,12 @@ Router& Router::group(std::string_view prefix) {
   return *wiring_->groups.back();
 }
 
-void Router::not_found(Handler handler) { wiring_->not_found.push_back(std::move(handler)); }
+void Router::not_found(Handler handler) {
+  wiring_->not_found.push_back(std::make_shared<const Handler>(std::move(handler)));
+}
+
+Explanation Router::explain(const Request& request, EncodedSlash encoded_slash) const {
+  return RouteSet::compile(*this)->explain(request, encoded_slash);
+}
 
 }  // namespace gatewaykit

@@ -13,14 +13,14 @@ namespace gatewaykit {
 struct Router::Wiring {
   struct Route {
     Match match;  // Its pattern goes on from the prefix.
-    Handler handler;
+    std::shared_ptr<const Handler> handler;
   };
 
   std::string prefix;  // Relative to the router around this one.
   std::vector<MiddlewarePtr> layers;
   std::vector<Route> routes;
   std::vector<std::unique_ptr<Router>> groups;
-  std::vector<Handler> not_found;  // More than one is a mistake.
+  std::vector<std::shared_ptr<const Handler>> not_found;  // More than one is a mistake.
 };
 
 }  // namespace gatewaykit

@@ -337,6 +337,10 @@ Response Gateway::handle_sync(Request request) const {
   return impl_->handle_sync(std::move(request));
 }
 
+Explanation Gateway::explain(const Request& request, EncodedSlash encoded_slash) const {
+  return impl_->shared()->routes()->explain(request, encoded_slash);
+}
+
 GatewayStats Gateway::stats() const { return impl_->stats(); }
 
 }  // namespace gatewaykit

@@ -29,6 +29,9 @@ class GATEWAYKIT_EXPORT Catalog {
 
   /// Knows what the library brings.
   Catalog();
+  /// The same names, but their middlewares open no files: for texts that are looked at and not
+  /// served.
+  static Catalog without_files();
 
   /// Adds a host's own. Throws ConfigError where the name is taken.
   void add(std::string name, Factory make);

@@ -42,6 +42,8 @@ struct HeaderRulesOptions {
 /// characters into a parameter), makes no line: `set` then removes the field all the same, so that
 /// nobody can keep a line of his own in its place.
 ///
+/// A rule for requests with {id} needs request_id before it, which is checked with the routes.
+///
 /// Throws ConfigError for malformed names and values, unknown placeholders, and fields that belong
 /// to one hop (Connection, Content-Length, Host, TE, Transfer-Encoding, Upgrade …; RFC 9110 section
 /// 7.6.1), which the gateway alone writes.

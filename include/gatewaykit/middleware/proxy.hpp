@@ -16,6 +16,11 @@ struct ProxyOptions {
   /// Removed from the front of the path, on a segment boundary; "/api" turns "/api/users" into
   /// "/users" and adds X-Forwarded-Prefix.
   std::string strip_prefix = {};
+  /// In place of that: the whole path, in the form of a route's pattern and made of what the route
+  /// captures, as "/v2/users/{id}" or "/v2/*". Values are taken as the client encoded them and
+  /// never leave their segment; the query goes on behind it. A parameter that the pattern of the
+  /// route does not have, written the same way, is a wiring mistake.
+  std::string rewrite = {};
   /// Host sent to the target: as the client sent it (keep), the target's own, or a fixed name.
   enum class Host : unsigned char { target, keep };
   Host host = Host::keep;

@@ -68,6 +68,8 @@ class GATEWAYKIT_EXPORT Context {
   /// The value that `{name}` (or `{*name}`, or "*") of the route's pattern captured, with its
   /// percent-escapes decoded; empty where there is none.
   std::string_view param(std::string_view name) const;
+  /// The same as it stands in the target, with its escapes: what a target may be made of.
+  std::string_view raw_param(std::string_view name) const;
   /// The pattern of the route that matched; empty where none did.
   std::string_view route() const noexcept { return route_; }
 
@@ -136,7 +138,12 @@ class GATEWAYKIT_EXPORT Context {
   TimePoint deadline_ = kNever;
   bool trusted_;
   Response refusal_;
-  std::vector<RouteParam, PoolAllocator<RouteParam>> params_;
+  struct Captured {
+    RouteParam raw;
+    std::string_view decoded;
+  };
+  const Captured* find_param(std::string_view name) const noexcept;
+  std::vector<Captured, PoolAllocator<Captured>> params_;
   std::vector<Chunk, PoolAllocator<Chunk>> decoded_params_;
   State* states_ = nullptr;  // Newest first.
   using Callback = Function<void(const Context&, const Outcome&)>;

@@ -13,6 +13,9 @@
 
 #include "gatewaykit/core/function.hpp"
 #include "gatewaykit/export.hpp"
+#include "gatewaykit/http/request.hpp"
+#include "gatewaykit/http/target.hpp"
+#include "gatewaykit/routing/explanation.hpp"
 #include "gatewaykit/routing/match.hpp"
 #include "gatewaykit/routing/middleware.hpp"
 
@@ -36,8 +39,9 @@ class GATEWAYKIT_EXPORT Router {
   Router& use(M middleware) {
     return use(MiddlewarePtr(std::make_shared<const M>(std::move(middleware))));
   }
-  /// The same for a function `Task<Response>(Context&, Next)`.
-  Router& use(Function<Task<Response>(Context&, Next) const> layer);
+  /// The same for a function `Task<Response>(Context&, Next)`, under the name that explanations
+  /// call it by.
+  Router& use(Function<Task<Response>(Context&, Next) const> layer, std::string name = "function");
 
   Router& get(std::string_view pattern, Handler handler);
   Router& post(std::string_view pattern, Handler handler);
@@ -56,6 +60,12 @@ class GATEWAYKIT_EXPORT Router {
   Router& group(std::string_view prefix);
   /// Answers what no route matches; inside this router's layers. Root router only.
   void not_found(Handler handler);
+
+  /// What becomes of a request: the route that takes it, why each other one does not, what runs.
+  /// Compiles the routes each time, and throws ConfigError as a Gateway does; of the routes that
+  /// are being served, ask Gateway::explain.
+  Explanation explain(const Request& request,
+                      EncodedSlash encoded_slash = EncodedSlash::reject) const;
 
  private:
   friend class RouteSet;

@@ -21,6 +21,7 @@
 #include "gatewaykit/http/request.hpp"
 #include "gatewaykit/http/response.hpp"
 #include "gatewaykit/http/target.hpp"
+#include "gatewaykit/routing/explanation.hpp"
 #include "gatewaykit/routing/router.hpp"
 
 struct uv_loop_s;
@@ -106,8 +107,8 @@ struct GatewayStats {
   std::uint64_t listener_pauses;  ///< Times that the connection limit stopped accepting.
 };
 
-/// `listen`, `stop`, `spawn`, `swap_routes`, `handle_sync` and `stats` may be called from any
-/// thread; the rest from the owner's.
+/// `listen`, `stop`, `spawn`, `swap_routes`, `handle_sync`, `explain` and `stats` may be called from
+/// any thread; the rest from the owner's.
 class GATEWAYKIT_EXPORT Gateway {
  public:
   /// Compiles the routes: throws one ConfigError that names every mistake.
@@ -168,6 +169,10 @@ class GATEWAYKIT_EXPORT Gateway {
   /// gateway runs, on the calling thread else. Any thread but the workers' own, where it throws
   /// std::logic_error.
   Response handle_sync(Request request) const;
+
+  /// What the routes that are served make of `request`, without running it.
+  Explanation explain(const Request& request,
+                      EncodedSlash encoded_slash = EncodedSlash::reject) const;
 
   GatewayStats stats() const;
 

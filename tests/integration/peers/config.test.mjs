@@ -148,3 +148,49 @@ test("a file goes with no option of the short form", async (t) => {
     assert.equal(refused.stdout, "");
   }
 });
+
+test("explain tells what becomes of a request, and opens neither listeners nor logs", async (t) => {
+  const log = path.join(folder, "never.log");
+  const file = write("explain.json", {
+    listen: ["127.0.0.1:0"],
+    services: { origin: { targets: ["http://127.0.0.1:9"] } },
+    middleware: ["requestId", { accessLog: { file: log } }],
+    routes: [
+      { path: "/users/{id}", methods: ["GET"], service: "origin", timeout: "1s" },
+      { path: "/users/{id}", methods: ["GET"], headers: { "x-beta": "1" }, respond: "beta" },
+      { path: "/admin", host: "admin.test", respond: "admin" },
+    ],
+  });
+  const explain = async (...request) => {
+    const gateway = spawnGateway(t, ["explain", ...request, "--config", file]);
+    const { code } = await gateway.ended;
+    return { code, lines: (gateway.stdout + gateway.stderr).split("\n") };
+  };
+  const taken = await explain("GET", "http://shop.test/users/7?x=1");
+  assert.deepEqual(taken, {
+    code: 0,
+    lines: [
+      "GET shop.test/users/7?x=1",
+      "route: GET, HEAD /users/{id}",
+      "  id = 7",
+      "runs: request_id, access_log, timeout, proxy to origin",
+      "other routes:",
+      "  GET, HEAD /users/{id} [x-beta: 1]: asks for the field x-beta: 1",
+      "",
+    ],
+  });
+  assert.match((await explain("GET", "/users/7", "-H", "X-Beta: 1")).lines[1], /x-beta/);
+  assert.equal((await explain("GET", "/admin", "-H", "Host: admin.test", "-H", "x: y")).code, 0);
+  for (const [request, expected] of [
+    [["GET", "/admin"], /404.*admin\.test\/admin: is for the host admin\.test/s],
+    [["POST", "/users/7"], /405/],
+    [["GET", "/a%00"], /400/],
+    [["GE T", "/"], /no method/],
+    [["GET", "/", "-H", "nonsense"], /'nonsense' is no header field/],
+  ]) {
+    const refused = await explain(...request);
+    assert.equal(refused.code, 1);
+    assert.match(refused.lines.join("\n"), expected);
+  }
+  assert.ok(!fs.existsSync(log));
+});

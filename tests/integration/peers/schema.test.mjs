@@ -67,6 +67,7 @@ const whole = {
   ],
   routes: [
     { path: "/a/*", methods: ["GET"], host: "*.a.test", headers: { x: "y", z: { exists: true } }, service: "users", stripPrefix: "/a", timeout: "1s", middleware: ["requestId"] },
+    { path: "/r/{id}/*", service: "users", rewrite: "/v2/{id}/*" },
     { path: "/b", respond: { status: 404, body: "no", contentType: "text/x", headers: { a: "b" } } },
     { path: "/c", respond: "yes" },
     { path: "/d", redirect: "/e{target}" },
@@ -116,8 +117,8 @@ test("both refuse values that are out of range or none of the words", () => {
     ["maxConnections", "all"], ["listen/1/limits/body", "10MB"], ["listen/1/clientField", "x-real-ip"],
     ["listen/2/mode", "999"], ["services/users/balance", "best"], ["services/users/retries/budget", 2],
     ["services/users/targets", []], ["middleware/0", "requestid"], ["middleware/8/compression/gzipLevel", 0],
-    ["middleware/8/compression/codings", ["lzma"]], ["routes/1/respond/status", 99],
-    ["routes/4/redirect/status", 200], ["routes/1/service", "users"],
+    ["middleware/8/compression/codings", ["lzma"]], ["routes/2/respond/status", 99],
+    ["routes/5/redirect/status", 200], ["routes/2/service", "users"],
   ]) {
     agree(changed(whole, at.split("/"), (parent, key) => (parent[key] = value)), false);
   }

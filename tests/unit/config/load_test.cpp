@@ -30,7 +30,8 @@ Lines problems_of(std::string_view text, const Catalog& catalog = {}) {
   return lines;
 }
 
-Wiring wire(std::string_view text, const Catalog& catalog = {}, const Services& running = {}) {
+config::Wiring wire(std::string_view text, const Catalog& catalog = {},
+                    const Services& running = {}) {
   Loaded loaded = load(text, catalog, running);
   for (const Problem& problem : loaded.problems) UNSCOPED_INFO(to_string(problem, "f"));
   REQUIRE(loaded.wiring);
@@ -74,7 +75,7 @@ struct Served {
 // --- What is wired.
 
 TEST_CASE("listeners have an address, or an address and options") {
-  const Wiring wiring = wire(R"({"routes": [], "listen": [
+  const config::Wiring wiring = wire(R"({"routes": [], "listen": [
     "127.0.0.1:8080",
     {"address": "[::1]:8443",
      "trustedProxies": ["10.0.0.0/8"], "clientField": "forwarded", "encodedSlash": "keep",
@@ -102,7 +103,7 @@ TEST_CASE("listeners have an address, or an address and options") {
 }
 
 TEST_CASE("options of the gateway") {
-  const Wiring wiring = wire(
+  const config::Wiring wiring = wire(
       with(R"("workers": 4, "drainTimeout": "30s", "maxConnections": 99, "idleWhenFull": "2s")"));
   CHECK(wiring.options.workers == 4);
   CHECK(wiring.options.drain_timeout == 30s);
@@ -228,8 +229,10 @@ TEST_CASE("cors and compression by name") {
 
 TEST_CASE("a service of the same definition keeps its pool, another one gets a new one") {
   const std::string text = with_service(R"("keepAlive": "7s")");
-  const Wiring first = wire(text);
-  const auto pool_of = [](const Wiring& wiring) { return &wiring.services.at("s").pool.name(); };
+  const config::Wiring first = wire(text);
+  const auto pool_of = [](const config::Wiring& wiring) {
+    return &wiring.services.at("s").pool.name();
+  };
   CHECK(pool_of(wire(text + "\n", {}, first.services)) == pool_of(first));
   CHECK(pool_of(wire(with_service(R"( "keepAlive":"7s" )"), {}, first.services)) == pool_of(first));
   CHECK(pool_of(wire(with_service(R"("keepAlive": "8s")"), {}, first.services)) != pool_of(first));
@@ -358,4 +361,19 @@ TEST_CASE("a host's middleware reports its mistakes like the library's own") {
               "\"realm\"?)"});
   CHECK_THROWS_AS(catalog.add("guard", nullptr), ConfigError);
   CHECK_THROWS_AS(catalog.add("requestId", nullptr), ConfigError);
+}
+
+TEST_CASE("A parameter that a rewrite needs and the path lacks is told at its route") {
+  CHECK(
+      problems_of(with_route(R"({"path": "/a", "service": "s"},
+{"path": "/users/{name}", "service": "s", "rewrite": "/v2/{id}"})")) ==
+      Lines{"f:2:1: /routes/1: route /users/{name}: proxy to s needs {id}, which the pattern does "
+            "not capture"});
+}
+
+TEST_CASE("Layers in an order that cannot work are told") {
+  CHECK(problems_of(R"({"listen": "127.0.0.1:0", "routes": [{"path": "/", "respond": "x"}],
+      "middleware": [{"headers": {"request": {"set": {"x-copy": "{id}"}}}}, "requestId"]})") ==
+        Lines{"f:1:38: /routes/0: route /: header_rules needs gatewaykit::RequestId, which "
+              "request_id provides, but not before it"});
 }

@@ -13,6 +13,7 @@
 #include "gatewaykit/testing/memory_network.hpp"
 #include "gatewaykit/testing/scripted.hpp"
 #include "gatewaykit/testing/virtual_executor.hpp"
+#include "routing/route_set.hpp"
 
 using namespace gatewaykit;
 using testing::FakeUpstream;
@@ -287,4 +288,68 @@ TEST_CASE("Mistakes in the options are told at once") {
   CHECK(problems({.strip_prefix = "/a\r\nb"}) == 1);
   CHECK(problems({.host_name = "a b"}) == 1);
   CHECK(problems({.strip_prefix = "/"}) == 0);
+}
+
+namespace {
+
+/// The target that reaches the service behind a route that rewrites it; the status where none does.
+std::string rewritten(std::string_view pattern, std::string rewrite, std::string_view target) {
+  VirtualExecutor executor;
+  MemoryNetwork network(executor);
+  FakeUpstream upstream(network, "memory:users");
+  upstream.answer_all(std::string(kEmptyAnswer));
+  const UpstreamPool pool(UpstreamOptions{.name = "users", .targets = {"memory:users"}});
+  Router router;
+  router.any(pattern, proxy(pool, {.rewrite = std::move(rewrite)}));
+  const auto routes = RouteSet::compile(router);
+  TestExchange exchange(executor, Service::get(target));
+  const Response response =
+      exchange.run(Next(routes->match(exchange.context()))(exchange.context()));
+  if (upstream.requests().empty()) return std::to_string(code(response.status));
+  CHECK(exchange.context().request().target == target);  // What layers around it see and log.
+  return upstream.requests().back().target();
+}
+
+}  // namespace
+
+TEST_CASE("A rewritten path is made of what the route captured; the query goes on behind it") {
+  CHECK(rewritten("/users/{id}", "/v2/people/{id}", "/users/7?x=1&y=%20") ==
+        "/v2/people/7?x=1&y=%20");
+  CHECK(rewritten("/{a}/{b}", "/{b}/{a}", "/1/2") == "/2/1");
+  CHECK(rewritten("/api/*", "/v2/*", "/api/a;v=1/b/?q") == "/v2/a;v=1/b/?q");
+  CHECK(rewritten("/api/{*rest}", "/v2/{*rest}", "/api/") == "/v2/");
+  CHECK(rewritten("/api/{*rest}", "/v2/{*rest}", "/api?q") == "/v2?q");
+  CHECK(rewritten("/api/*", "/*", "/api") == "/");
+  CHECK(rewritten("/*", "/added/*", "/a") == "/added/a");
+  CHECK(rewritten("/old", "/new", "/old") == "/new");
+}
+
+TEST_CASE("Values reach the target as they were encoded, and stay in their segment") {
+  for (const std::string value :
+       {"a%2Fb", "a%3Fb", "a%23b", "a%25b", "a+b", "a%2Bb", "%C3%A9", "..."}) {
+    CHECK(rewritten("/users/{id}", "/v2/{id}/x", "/users/" + value) == "/v2/" + value + "/x");
+  }
+  CHECK(rewritten("/users/{id}", "/v2/{id}/x", "/users/a;admin=1") == "/v2/a/x");
+}
+
+TEST_CASE(
+    "A request made in-process, which nobody has normalised, is refused where it would escape") {
+  for (const std::string value : {"..", ".", "%2e%2e", "%0D%0A", "a%", "a%5Cb", "%00"}) {
+    CHECK(rewritten("/users/{id}", "/v2/{id}/x", "/users/" + value) == "400");
+  }
+  CHECK(rewritten("/api/*", "/v2/*", "/api/../../x") == "400");
+  CHECK(rewritten("/users/{id}", "/v2/{id}", "/users/a#b") == "/v2/a%23b");
+  CHECK(rewritten("/users/{id}", "/v2/{id}", "/users/a\r\nb") == "400");
+  CHECK(rewritten("/users/{id}", "/v2/{id}", "/users/a b") == "/v2/a%20b");
+}
+
+TEST_CASE("A rewrite that could never work is told while wiring") {
+  const UpstreamPool pool(UpstreamOptions{.name = "users", .targets = {"memory:users"}});
+  for (const std::string path : {"v2", "/v2?x", "/{", "/a/../b", "/*/a"}) {
+    CHECK_THROWS_AS(proxy(pool, {.rewrite = path}), ConfigError);
+  }
+  CHECK_THROWS_AS(proxy(pool, {.strip_prefix = "/a", .rewrite = "/b"}), ConfigError);
+  Router router;
+  router.get("/users/{name}", proxy(pool, {.rewrite = "/v2/{id}"}));
+  CHECK_THROWS_AS(RouteSet::compile(router), ConfigError);
 }
