@@ -73,7 +73,7 @@ def _run(args, lab, chosen):
         print(f"\n{scenario.name}: {scenario.title}", flush=True)
         runs = scenario.run(lab, settings, participants)
         results[scenario.name] = {"settings": dataclasses.asdict(settings), "runs": runs,
-                                  "figures": figures.of_scenario(scenario.kind, runs)}
+                                  "figures": figures.of_scenario(scenario.kind, runs, scenario.base)}
         print(report.table(scenario.kind, results[scenario.name]["figures"]))
         disturbed = report.disturbance(runs)
         if disturbed > 0.05:

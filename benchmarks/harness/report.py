@@ -14,6 +14,7 @@ _RATIOS = (("× floor", "× floor-epoll", "{:.2f}"), ("× nginx", "× nginx", "{
 _COLUMNS = {
     "requests": (("CPU µs", "cpu_us", "{:.1f}"), ("user", "user_us", "{:.1f}"),
                  ("system", "system_us", "{:.1f}"), *_RATIOS, ("excess", "excess", "{:.2f}"),
+                 ("added µs", "added", "{:+.2f}"),
                  ("req/s", "requests_per_second", "{:.0f}"), ("p50 µs", "p50_us", "{:.0f}"),
                  ("p99 µs", "p99_us", "{:.0f}"), ("RSS MiB", "rss_mib", "{:.1f}"),
                  ("busy", "busy", "{:.0%}")),
@@ -24,11 +25,16 @@ _COLUMNS = {
                  ("RSS MiB", "rss_mib", "{:.1f}"), ("busy", "busy", "{:.0%}")),
     "allocations": (("mallocs/request", "allocations", "{:.3f}"),
                     ("requests", "requests", "{:.0f}")),
+    "reload": (("reload ms", "reload_ms", "{:.1f}"), ("slowest ms", "slowest_ms", "{:.1f}"),
+               ("longest stall ms", "stall_ms", "{:.2f}"), ("quiet", "quiet_ms", "{:.2f}"),
+               ("beyond", "added_ms", "{:.2f}"), ("p99 µs", "p99_us", "{:.0f}"),
+               ("quiet", "quiet_p99_us", "{:.0f}"), ("failed", "failed", "{:.0f}"),
+               ("requests", "requests", "{:.0f}"), ("RSS MiB", "rss_mib", "{:.1f}")),
     "idle": (("bytes/connection", "bytes_per_connection", "{:.0f}"),
              ("before MiB", "before_mib", "{:.1f}"), ("RSS MiB", "rss_mib", "{:.1f}"),
              ("held", "held", "{:.0f}")),
 }
-_WITH_SPREAD = {"× floor-epoll", "excess"}
+_WITH_SPREAD = {"× floor-epoll", "excess", "added", "stall_ms", "quiet_ms"}
 
 
 def _cell(figures, figure, form):
