@@ -29,6 +29,7 @@ class Proxy:
         self.access_log = access_log
         self.folder = os.path.dirname(process.log_path)
         self.resting_rss_kib = None  # before its first long transfer
+        self.version = 0  # of the file that it serves
 
     def pids(self):
         return self.process.pids()

@@ -111,13 +111,14 @@ def hold(lab, address, count, weigh):
 
 
 def paced(lab, address, paths, rate, work):
-    """What requests at a steady pace see while `work` runs: their latencies, and who failed."""
+    """What requests at a steady pace see while `work` runs: `samples` of [monotonic time of
+    sending, latency] in microseconds, and how many failed."""
     try:
         seen = json.loads(_while_running(lab, "bench_paced", "--to", address, "--paths", paths,
                                          "--rate", str(rate), work=work))
     except (processes.StartError, BrokenPipeError) as failure:
         return {"problems": [str(failure)]}
-    return {**seen, "problems": [] if seen["requests"] else ["no request was answered"]}
+    return {**seen, "problems": [] if seen["samples"] else ["no request was answered"]}
 
 
 def wait_for_answer(address, path, wanted):

@@ -5,16 +5,14 @@ A run is one contestant under one load for one short round. Rounds are paired: i
 every contestant runs once, in an order that rotates, so that they all meet the same machine.
 """
 
-import itertools
 import os
-import signal
 import time
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Callable
 
 from . import contestants as who
-from . import load, measure, routes
+from . import load, measure, reloads, routes
 
 SETTLE_SECONDS = 0.05  # for the closing of the load's connections, which is part of the cost
 IDLE_SETTLE_SECONDS = 1.0
@@ -138,56 +136,9 @@ def _routes(lab, settings, contestants):
         lab, settings, proxy, paths=paths[proxy.contestant.name]))
 
 
-def _reload_once(proxy, text, version):
-    """Has the proxy read its file, which has become `text`; ms until it is in force, or None."""
-    config = os.path.join(proxy.folder, "config")
-    with open(config + ".new", "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(config + ".new", config)
-    start = time.monotonic()
-    os.kill(proxy.process.child.pid, signal.SIGHUP)
-    end = load.wait_for_answer(proxy.address, routes.VERSION_PATH, str(version))
-    return None if end is None else (end - start) * 1e3
-
-
-def _reload_run(lab, settings, proxy, versions, paths):
-    """The same steady load twice: undisturbed, then with reloads under it. Their texts are made
-    before it, since the client shares its core with this program."""
-    durations = []
-    count = who.ROUTES[proxy.contestant.name]
-    texts = [(routes.config("127.0.0.1:0", lab.origin_address, count, version), version)
-             for version in itertools.islice(versions, settings.reloads)]
-
-    def reload_repeatedly():
-        start = time.monotonic()
-        for number, (text, version) in enumerate(texts, 1):
-            durations.append(_reload_once(proxy, text, version))
-            due = start + number * settings.seconds / settings.reloads
-            time.sleep(max(0.0, due - time.monotonic()))
-
-    quiet = load.paced(lab, proxy.address, paths, settings.pace,
-                       lambda: time.sleep(settings.seconds))
-    if not quiet["problems"] and quiet["failed"]:
-        quiet["problems"].append(f"{quiet['failed']} requests failed without any reload")
-    if quiet["problems"]:
-        return quiet
-    run = load.paced(lab, proxy.address, paths, settings.pace, reload_repeatedly)
-    if not run["problems"] and None in durations:
-        run["problems"].append("a reload was not in force within a minute")
-    if run["problems"]:
-        return run
-    stalls = {"stall_ms": run["max_us"] / 1e3, "quiet_ms": quiet["max_us"] / 1e3}
-    return {**run, **stalls, "added_ms": max(0.0, stalls["stall_ms"] - stalls["quiet_ms"]),
-            "quiet_p99_us": quiet["p99_us"], "reload_ms": median(durations),
-            "slowest_ms": max(durations), "rss_mib": measure.rss_kib(proxy.pids()) / 1024}
-
-
 def _reload(lab, settings, contestants):
-    paths = routes.write_paths(os.path.join(lab.folder, "reload-paths"),
-                               who.ROUTES[who.RELOADED.name])
-    versions = itertools.count(1)
-    return _paired_rounds(lab, settings, contestants, lambda proxy: _reload_run(
-        lab, settings, proxy, versions, paths))
+    return _paired_rounds(lab, replace(settings, warm_up=0), contestants,
+                          lambda proxy: reloads.run(lab, settings, proxy))
 
 
 def _allocations_run(lab, settings, proxy):

@@ -2,7 +2,8 @@
 //
 // Sends requests at a steady pace, whatever becomes of the earlier ones, and remembers how long
 // each took: what wrk cannot do, whose connections all wait while a proxy stalls. Prints `pacing`,
-// goes on until a line comes on its input, then prints one JSON line. Failures are counted.
+// goes on until a line comes on its input, then prints one JSON line with every request's time.
+// Failures are counted.
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,6 +28,11 @@ using std::chrono::nanoseconds;
 
 constexpr std::size_t kPageBytes = 128;
 constexpr std::chrono::seconds kLastAnswers{2};
+
+struct Sample {
+  Clock::time_point sent_at;
+  nanoseconds latency;
+};
 
 struct Connection {
   int fd = -1;
@@ -66,22 +72,22 @@ class Pace {
     failed_ += connections_.size() - idle_.size();
   }
 
-  void report() {
-    std::sort(latencies_.begin(), latencies_.end());
-    std::printf(
-        "{\"requests\":%zu,\"failed\":%llu,\"unsent\":%llu,\"p50_us\":%.1f,\"p99_us\":%.1f,"
-        "\"p99_9_us\":%.1f,\"max_us\":%.1f}\n",
-        latencies_.size(), static_cast<unsigned long long>(failed_),
-        static_cast<unsigned long long>(unsent_), quantile_us(0.5), quantile_us(0.99),
-        quantile_us(0.999), quantile_us(1));
+  /// Times are microseconds, of the monotonic clock and of how long the answer took.
+  void report() const {
+    std::printf("{\"failed\":%llu,\"unsent\":%llu,\"samples\":[",
+                static_cast<unsigned long long>(failed_), static_cast<unsigned long long>(unsent_));
+    const char* separator = "";
+    for (const Sample& sample : samples_) {
+      std::printf("%s[%lld,%lld]", separator, in_us(sample.sent_at.time_since_epoch()),
+                  in_us(sample.latency));
+      separator = ",";
+    }
+    std::puts("]}");
   }
 
  private:
-  double quantile_us(double share) const {
-    if (latencies_.empty()) return 0;
-    const auto last = static_cast<double>(latencies_.size() - 1);
-    const nanoseconds latency = latencies_[static_cast<std::size_t>(share * last)];
-    return std::chrono::duration<double, std::micro>(latency).count();
+  static long long in_us(nanoseconds time) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
   }
 
   void watch(int fd, Connection* connection) {
@@ -145,7 +151,7 @@ class Pace {
     if (head == std::string::npos) return;
     if (connection.answer.rfind("HTTP/1.1 200", 0) != 0) return fail(connection);
     if (connection.answer.size() < head + 4 + kPageBytes) return;
-    latencies_.push_back(Clock::now() - connection.sent_at);
+    samples_.push_back({connection.sent_at, Clock::now() - connection.sent_at});
     idle_.push_back(&connection);
   }
 
@@ -157,7 +163,7 @@ class Pace {
   const int epoll_ = epoll_create1(EPOLL_CLOEXEC);
   std::vector<Connection> connections_;
   std::vector<Connection*> idle_;
-  std::vector<nanoseconds> latencies_;
+  std::vector<Sample> samples_;
   std::size_t next_path_ = 0;
   std::uint64_t failed_ = 0;
   std::uint64_t unsent_ = 0;
