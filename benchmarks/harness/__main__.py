@@ -91,10 +91,11 @@ def _run(args, lab, chosen):
         settings = scenario.limited(_settings(args))
         print(f"\n{scenario.name}: {scenario.title}", flush=True)
         runs = scenario.run(lab, settings, participants)
+        own = figures.of_scenario(scenario.kind, runs, scenario.base)
         results[scenario.name] = {"title": scenario.title, "kind": scenario.kind,
                                   "settings": dataclasses.asdict(settings), "runs": runs,
-                                  "figures": figures.of_scenario(scenario.kind, runs, scenario.base)}
-        print(report.table(scenario.kind, results[scenario.name]["figures"]))
+                                  "figures": own}
+        print(report.table(scenario.kind, own))
         disturbed = report.disturbance(runs)
         if disturbed > 0.05:
             print(f"  note: something else used the proxy's core, up to {disturbed:.0%} of a round")

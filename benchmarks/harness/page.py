@@ -133,7 +133,8 @@ def _contestants(contestants):
             for name, one in contestants.items()]
     configs = "".join(f"<details><summary>{escape(name)}</summary><pre>{escape(one['config'])}"
                       "</pre></details>" for name, one in contestants.items() if one["config"])
-    return _table(["contestant", "command", "SHA-256 with configuration"], rows, words=True) + configs
+    commands = _table(["contestant", "command", "SHA-256 with configuration"], rows, words=True)
+    return commands + configs
 
 
 def _verdicts(verdicts):
