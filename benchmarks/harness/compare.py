@@ -51,7 +51,7 @@ def notes(a, b):
 
 
 def _change(scenario, name, figure, a, b):
-    percent = (b["median"] / a["median"] - 1) * 100 if a["median"] else None
+    percent = (b["median"] - a["median"]) / abs(a["median"]) * 100 if a["median"] else None
     better = b["median"] > a["median"] if figure in HIGHER_IS_BETTER else b["median"] < a["median"]
     return {"scenario": scenario, "contestant": name, "figure": figure, "a": a["median"],
             "b": b["median"], "percent": percent, "same": a["median"] == b["median"],
