@@ -134,5 +134,7 @@ def wait_for_answer(address, path, wanted):
                 return time.monotonic()
             time.sleep(0.001)
         return None
+    except (OSError, http.client.HTTPException):
+        return None
     finally:
         connection.close()

@@ -87,7 +87,7 @@ def run(lab, settings, proxy):
     loaded = load.paced(lab, proxy.address, paths, settings.pace,
                         lambda: spans.extend(_reload_repeatedly(proxy, texts, settings.seconds)))
     if not loaded["problems"] and None in spans:
-        loaded["problems"].append("a reload was not in force within a minute")
+        loaded["problems"].append("a reload did not come into force")
     if loaded["problems"]:
         return {"problems": loaded["problems"]}
     return {**figures(quiet["samples"], loaded["samples"], spans), "failed": loaded["failed"],
