@@ -8,6 +8,7 @@
 //   curl -i http://127.0.0.1:8080/any/path
 //
 // SIGTERM and SIGINT drain, then it exits with 0.
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
@@ -98,6 +99,9 @@ class Reloader {
 
  private:
   void run() {
+    // At a worker's own priority a reload keeps the worker of its core waiting for whole slices.
+    const sched_param none{};
+    pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
     sigset_t hangup;
     sigemptyset(&hangup);
     sigaddset(&hangup, SIGHUP);

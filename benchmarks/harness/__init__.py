@@ -2,8 +2,11 @@
 """The benchmark harness behind ./benchmarks/run: standard library only.
 
 processes  children on chosen cores             measure    CPU time and memory from /proc
-contestants  floors, peers, the gateway         load       what drives them: wrk, transfer, idle
+contestants  floors, peers, the gateway         load       what drives them: wrk and own programs
 scenarios  what is run and in which order       figures    medians of paired rounds
-checks     the figures that design calls musts  report     the table and the JSON file
-micro      the micro-benchmarks, as they are    lab        cores, folders and the origin
+reloads    a gateway that reads its file again  routes     files of many routes
+checks     the figures that design calls musts  machine    host and build, and whether they are fit
+report     tables and verdicts as text          page       the HTML report, with plots
+compare    two runs against each other          lab        cores, folders and the origin
+micro      the micro-benchmarks, as they are
 """

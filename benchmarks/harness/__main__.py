@@ -4,11 +4,13 @@
 
 import argparse
 import dataclasses
+import json
 import os
 import signal
 import sys
 
-from . import checks, contestants, figures, micro, processes, report, scenarios
+from . import (checks, compare, contestants, figures, machine, micro, page, processes, report,
+               scenarios)
 from .lab import Lab
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -32,6 +34,11 @@ def _arguments():
                         help="exit 1 when a figure misses what the design calls a must")
     parser.add_argument("--json", default=os.path.join(ROOT, "build", "benchmarks.json"),
                         help="where everything is written (build/benchmarks.json)")
+    parser.add_argument("--html", default=os.path.join(ROOT, "build", "benchmarks.html"),
+                        help="the report for people (build/benchmarks.html)")
+    parser.add_argument("--background", type=int, default=25, metavar="PERCENT",
+                        help="how much of the machine others may use before and, as a median, of "
+                        "the proxy's core while it is measured (25)")
     parser.add_argument("--bin", default=os.path.join(ROOT, "build", "release", "bin"),
                         help="folder of the programs (build/release/bin)")
     parser.add_argument("--proxy-cpu", type=int, help="core of the proxy (the last one)")
@@ -42,6 +49,8 @@ def _settings(args):
     base = scenarios.QUICK if args.quick else scenarios.Settings()
     given = {name: getattr(args, name) for name in ("rounds", "seconds", "connections")
              if getattr(args, name) is not None}
+    if not args.quick:
+        given["most_disturbed"] = args.background / 100
     return dataclasses.replace(base, **given)
 
 
@@ -60,6 +69,16 @@ def _require_programs(participants, bin_folder):
         raise processes.StartError(f"not found: {', '.join(sorted(missing))} (see --bin, --only)")
 
 
+def _require_fit(args, background):
+    """Refuses builds and hours whose figures would be wrong."""
+    problems = machine.build_problems(machine.build(args.bin))
+    if background * 100 > args.background:
+        problems.append(f"others use {background:.0%} of the machine, more than {args.background}% "
+                        "(--background PERCENT)")
+    if problems:
+        raise processes.StartError("; ".join(problems))
+
+
 def _wants_micro(args):
     return "micro" in args.scenario if args.scenario else not (args.quick or args.only)
 
@@ -72,9 +91,11 @@ def _run(args, lab, chosen):
         settings = scenario.limited(_settings(args))
         print(f"\n{scenario.name}: {scenario.title}", flush=True)
         runs = scenario.run(lab, settings, participants)
-        results[scenario.name] = {"settings": dataclasses.asdict(settings), "runs": runs,
-                                  "figures": figures.of_scenario(scenario.kind, runs)}
-        print(report.table(scenario.kind, results[scenario.name]["figures"]))
+        own = figures.of_scenario(scenario.kind, runs, scenario.base)
+        results[scenario.name] = {"title": scenario.title, "kind": scenario.kind,
+                                  "settings": dataclasses.asdict(settings), "runs": runs,
+                                  "figures": own}
+        print(report.table(scenario.kind, own))
         disturbed = report.disturbance(runs)
         if disturbed > 0.05:
             print(f"  note: something else used the proxy's core, up to {disturbed:.0%} of a round")
@@ -108,8 +129,11 @@ def main():
                          for one in _participants(scenario, args)}.values())
     try:
         _require_programs(participants, args.bin)
+        background = machine.background()
+        if not args.quick:
+            _require_fit(args, background)
         with Lab(args.bin, args.proxy_cpu) as lab:
-            environment = report.environment(lab, contestants.describe(participants))
+            environment = machine.environment(lab, contestants.describe(participants), background)
             if args.quick:
                 print("a smoke: whether it works, not what it costs")
             print(f"{environment['cpu']}, Linux {environment['kernel']}; the proxy on core "
@@ -122,10 +146,12 @@ def main():
     except KeyboardInterrupt:
         return 2
     verdicts, status = _conclude(args, results, micro_results)
-    report.write_json(args.json, {"environment": environment, "scenarios": results,
-                                  "micro": micro_results, "verdicts": verdicts, "status": status})
-    print(f"\neverything: {os.path.relpath(args.json)}")
+    content = {"environment": environment, "scenarios": results, "micro": micro_results,
+               "verdicts": verdicts, "status": status}
+    report.write(args.json, json.dumps(content, indent=1) + "\n")
+    report.write(args.html, page.render(content))
+    print(f"\neverything: {os.path.relpath(args.json)}, {os.path.relpath(args.html)}")
     return status
 
 
-sys.exit(main())
+sys.exit(compare.main(sys.argv[2:]) if sys.argv[1:2] == ["compare"] else main())

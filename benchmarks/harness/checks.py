@@ -26,6 +26,10 @@ def _median(contestant, figure):
     return lambda figures: figures[contestant][figure]["median"]
 
 
+def _greatest(contestant, figure):
+    return lambda figures: figures[contestant][figure]["max"]
+
+
 MUSTS = (
     Check("plain", "excess over the floor, of nginx's", _median("gateway", "excess"), 0.5),
     Check("plain", "CPU per request × nginx", _median("gateway", "× nginx"), 1.0),
@@ -35,6 +39,10 @@ MUSTS = (
     Check("allocations", "mallocs per request", _median("gateway-counted", "allocations"), 0.01),
     Check("allocations", "mallocs per logged request",
           _median("gateway-logged-counted", "allocations"), 0.01),
+    Check("reload", "ms until the slowest reload is in force",
+          _greatest("gateway-1000", "slowest_ms"), 50),
+    Check("reload", "ms of stall beyond the quiet one", _median("gateway-1000", "added_ms"), 2),
+    Check("reload", "failed requests", _greatest("gateway-1000", "failed"), 0),
     Check("idle", "bytes per idle connection", _median("gateway", "bytes_per_connection"), 1536),
     Check("download", "growth in MiB", _median("gateway", "growth_mib"), 2.0),
     Check("download", "CPU × unbuffered nginx", _median("gateway", "× nginx-unbuffered"), 1.0),

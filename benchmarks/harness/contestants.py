@@ -6,15 +6,17 @@ otherwise left at its defaults.
 """
 
 import getpass
+import hashlib
 import json
 import os
 import shutil
 from dataclasses import dataclass, field
 from typing import Callable
 
-from . import processes
+from . import processes, routes
 
 IDLE_SECONDS = 3600  # longer than any scenario holds a connection
+SHOWN_CONFIG_BYTES = 16 * 1024  # a longer configuration is told by its size and hash alone
 
 
 class Proxy:
@@ -25,7 +27,9 @@ class Proxy:
         self.process = process
         self.address = address
         self.access_log = access_log
+        self.folder = os.path.dirname(process.log_path)
         self.resting_rss_kib = None  # before its first long transfer
+        self.version = 0  # of the file that it serves
 
     def pids(self):
         return self.process.pids()
@@ -179,6 +183,13 @@ def gateway_with_layers(count):
     return _ours(f"gateway+{count}", "gateway", "bench_gateway", "--layers", str(count))
 
 
+def _gateway_with_routes(name, count):
+    """The gateway executable with a JSON file of `count` routes."""
+    return Contestant(name, "gateway", "gateway",
+                      lambda folder, listen, origin: ["--config", f"{folder}/config"],
+                      lambda listen, origin, folder: routes.config(listen, origin, count))
+
+
 FLOOR = _ours("floor-epoll", "floors", "bench_relay_epoll")
 FLOOR_UV = _ours("floor-uv", "floors", "bench_relay_uv")
 NGINX = _nginx("nginx")
@@ -198,13 +209,22 @@ GATEWAY_LOGGED_COUNTED = _ours("gateway-logged-counted", "gateway", "bench_gatew
                                "--count-allocations", *_LOGGED, access_log=True)
 
 
+ROUTES = {"gateway-10": 10, "gateway-1000": 1000, "gateway-100000": 100_000}
+FEW_ROUTES, RELOADED, MANY_ROUTES = (_gateway_with_routes(*one) for one in ROUTES.items())
+
+
 def describe(contestants):
-    """What each was started with, addresses aside: part of the report, and of its hash."""
-    return {contestant.name: {
-        "program": contestant.program,
-        "arguments": contestant.arguments("FOLDER", "LISTEN:0", "ORIGIN:0"),
-        "config": contestant.config("LISTEN:0", "ORIGIN:0", "FOLDER"),
-    } for contestant in contestants}
+    """What each was started with, addresses aside: part of the report, told apart by hashes."""
+    return {contestant.name: _description(contestant) for contestant in contestants}
+
+
+def _description(contestant):
+    config = contestant.config("LISTEN:0", "ORIGIN:0", "FOLDER")
+    arguments = contestant.arguments("FOLDER", "LISTEN:0", "ORIGIN:0")
+    everything = "\0".join([contestant.program, *arguments, config])
+    shown = config if len(config) <= SHOWN_CONFIG_BYTES else f"{len(config)} bytes"
+    return {"group": contestant.group, "program": contestant.program, "arguments": arguments,
+            "config": shown, "sha256": hashlib.sha256(everything.encode()).hexdigest()}
 
 
 def written_lines(path):

@@ -8,26 +8,27 @@ A contestant that had a problem in any run gets no figure at all, only its probl
 from statistics import median, quantiles
 
 COST = {"requests": "cpu_us", "allocations": "allocations", "transfer": "cpu_ms",
-        "idle": "bytes_per_connection"}
+        "idle": "bytes_per_connection", "reload": "slowest_ms"}
 FLOOR = "floor-epoll"
 REFERENCES = (FLOOR, "nginx", "haproxy", "nginx-unbuffered")
 
 
 def summary(values):
-    """Median and quartiles; None of nothing."""
+    """Median, quartiles and the greatest; None of nothing."""
     values = list(values)
     if not values:
         return None
     low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
-    return {"median": median(values), "q1": low, "q3": high}
+    return {"median": median(values), "q1": low, "q3": high, "max": max(values)}
 
 
 def problems(runs):
     return sorted({problem for run in runs for problem in run["problems"]})
 
 
-def of_scenario(kind, runs_by_name):
-    """The figures of every contestant that is valid; {"problems": [...]} for the others."""
+def of_scenario(kind, runs_by_name, base=""):
+    """The figures of every contestant that is valid; {"problems": [...]} for the others. `base` is
+    the contestant whose cost the figure `added` is a difference to."""
     valid = {name: runs for name, runs in runs_by_name.items() if not problems(runs)}
     cost = COST[kind]
     result = {}
@@ -40,6 +41,9 @@ def of_scenario(kind, runs_by_name):
         for other in REFERENCES:
             if other in valid:
                 figures["× " + other] = _ratio(runs, valid[other], cost)
+        if base in valid:
+            figures["added"] = summary(run[cost] - low[cost]
+                                       for run, low in zip(runs, valid[base]))
         if FLOOR in valid and "nginx" in valid:
             figures["excess"] = _excess(runs, valid[FLOOR], valid["nginx"], cost)
         result[name] = figures

@@ -5,15 +5,17 @@ Each function returns what the load saw, with `problems`: the reasons, if any, w
 this run must not be used.
 """
 
+import http.client
 import json
 import os
 import subprocess
+import time
 import urllib.request
 
 from . import processes
 
 WRK_REPORT = "wrk_report "
-HOLD_SECONDS = 60
+READY_SECONDS = 60
 ABORTS_ALLOWED = 256  # wrk leaves with requests under way when its time is up
 
 
@@ -33,12 +35,15 @@ def _run(lab, argv):
                           preexec_fn=lambda: os.sched_setaffinity(0, lab.load_cpus))
 
 
-def wrk(lab, address, connections, seconds, close=False):
-    """Keeps `connections` busy; with `close` each request has a connection of its own."""
-    script = os.path.join(lab.load_folder, "wrk_report.lua")
+def wrk(lab, address, connections, seconds, close=False, paths=None):
+    """Keeps `connections` busy; with `close` each request has a connection of its own; with
+    `paths`, a file, each asks for one of its lines."""
+    script = os.path.join(lab.load_folder, "wrk_paths.lua" if paths else "wrk_report.lua")
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "-s", script, f"http://{address}/"]
     if close:
         argv[1:1] = ["-H", "Connection: close"]
+    if paths:
+        argv += ["--", paths]
     before = origin_stats(lab.origin_address)
     finished = _run(lab, argv)
     after = origin_stats(lab.origin_address)
@@ -81,19 +86,55 @@ def transfer(lab, address, size, upload):
     return seen
 
 
+def _while_running(lab, program, *arguments, work):
+    """Starts a load program of ours, does `work` once it says that it is ready, tells it to come
+    to an end; returns its last line."""
+    argv = [os.path.join(lab.bin_folder, program), *arguments]
+    with processes.Process(argv, lab.load_cpus, os.path.join(lab.folder, "load-errors")) as running:
+        running.read_line(READY_SECONDS)
+        work()
+        running.child.stdin.write("\n")
+        running.child.stdin.flush()
+        return running.read_line(READY_SECONDS)
+
+
 def hold(lab, address, count, weigh):
     """Opens `count` keep-alive connections, calls `weigh` while all of them are idle."""
-    argv = [os.path.join(lab.bin_folder, "bench_idle"), "--to", address,
-            "--connections", str(count)]
-    holder = processes.Process(argv, lab.load_cpus, os.path.join(lab.folder, "idle-errors"))
-    with holder:
-        try:
-            holder.read_line(HOLD_SECONDS)
-            weigh()
-            holder.child.stdin.write("\n")
-            holder.child.stdin.flush()
-            held = int(holder.read_line(HOLD_SECONDS).removeprefix("held "))
-        except (processes.StartError, BrokenPipeError) as failure:
-            return {"problems": [str(failure)]}
+    try:
+        last_line = _while_running(lab, "bench_idle", "--to", address, "--connections", str(count),
+                                   work=weigh)
+    except (processes.StartError, BrokenPipeError) as failure:
+        return {"problems": [str(failure)]}
+    held = int(last_line.removeprefix("held "))
     return {"held": held,
             "problems": [] if held == count else [f"held {held} of {count} connections"]}
+
+
+def paced(lab, address, paths, rate, work):
+    """What requests at a steady pace see while `work` runs: `samples` of [monotonic time of
+    sending, latency] in microseconds, and how many failed."""
+    try:
+        seen = json.loads(_while_running(lab, "bench_paced", "--to", address, "--paths", paths,
+                                         "--rate", str(rate), work=work))
+    except (processes.StartError, BrokenPipeError) as failure:
+        return {"problems": [str(failure)]}
+    return {**seen, "problems": [] if seen["samples"] else ["no request was answered"]}
+
+
+def wait_for_answer(address, path, wanted):
+    """Asks until the answer is `wanted`; returns the monotonic time of it, None where it does not
+    come."""
+    host, port = address.split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            connection.request("GET", path)
+            if connection.getresponse().read().decode() == wanted:
+                return time.monotonic()
+            time.sleep(0.001)
+        return None
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()

@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table for people and the JSON file for everything else."""
+"""The tables and verdicts that are printed."""
 
-import hashlib
-import json
 import os
-import platform
-import subprocess
-import time
 
 # heading, figure, format; a figure that a contestant lacks is a dash
 _RATIOS = (("× floor", "× floor-epoll", "{:.2f}"), ("× nginx", "× nginx", "{:.2f}"),
@@ -14,6 +9,7 @@ _RATIOS = (("× floor", "× floor-epoll", "{:.2f}"), ("× nginx", "× nginx", "{
 _COLUMNS = {
     "requests": (("CPU µs", "cpu_us", "{:.1f}"), ("user", "user_us", "{:.1f}"),
                  ("system", "system_us", "{:.1f}"), *_RATIOS, ("excess", "excess", "{:.2f}"),
+                 ("added µs", "added", "{:+.2f}"),
                  ("req/s", "requests_per_second", "{:.0f}"), ("p50 µs", "p50_us", "{:.0f}"),
                  ("p99 µs", "p99_us", "{:.0f}"), ("RSS MiB", "rss_mib", "{:.1f}"),
                  ("busy", "busy", "{:.0%}")),
@@ -24,11 +20,16 @@ _COLUMNS = {
                  ("RSS MiB", "rss_mib", "{:.1f}"), ("busy", "busy", "{:.0%}")),
     "allocations": (("mallocs/request", "allocations", "{:.3f}"),
                     ("requests", "requests", "{:.0f}")),
+    "reload": (("reload ms", "reload_ms", "{:.1f}"), ("slowest ms", "slowest_ms", "{:.1f}"),
+               ("stall ms", "stall_ms", "{:.2f}"), ("quiet", "quiet_ms", "{:.2f}"),
+               ("beyond", "added_ms", "{:.2f}"), ("longest", "longest_ms", "{:.2f}"),
+               ("p99 µs", "p99_us", "{:.0f}"), ("failed", "failed", "{:.0f}"),
+               ("requests", "requests", "{:.0f}"), ("RSS MiB", "rss_mib", "{:.1f}")),
     "idle": (("bytes/connection", "bytes_per_connection", "{:.0f}"),
              ("before MiB", "before_mib", "{:.1f}"), ("RSS MiB", "rss_mib", "{:.1f}"),
              ("held", "held", "{:.0f}")),
 }
-_WITH_SPREAD = {"× floor-epoll", "excess"}
+_WITH_SPREAD = {"× floor-epoll", "excess", "added", "stall_ms", "quiet_ms"}
 
 
 def _cell(figures, figure, form):
@@ -41,17 +42,21 @@ def _cell(figures, figure, form):
     return text
 
 
-def table(kind, figures):
-    """One line per contestant; of a refused one, why."""
+def rows(kind, figures):
+    """The headings, the cells of each valid contestant, and why the others have none."""
     columns = [column for column in _COLUMNS[kind]
                if any(own.get(column[1]) is not None for own in figures.values())]
-    lines = {"contestant": [heading for heading, _, _ in columns]}
-    refusals = {}
-    for name, own in figures.items():
-        if "problems" in own:
-            refusals[name] = "invalid: " + "; ".join(own["problems"])
-        else:
-            lines[name] = [_cell(own, figure, form) for _, figure, form in columns]
+    refusals = {name: "invalid: " + "; ".join(own["problems"])
+                for name, own in figures.items() if "problems" in own}
+    cells = {name: [_cell(own, figure, form) for _, figure, form in columns]
+             for name, own in figures.items() if name not in refusals}
+    return [heading for heading, _, _ in columns], cells, refusals
+
+
+def table(kind, figures):
+    """One line per contestant; of a refused one, why."""
+    headings, cells, refusals = rows(kind, figures)
+    lines = {"contestant": headings, **cells}
     name_width = max(map(len, [*lines, *refusals]))
     widths = [max(map(len, column)) for column in zip(*lines.values())]
     text = [[name.ljust(name_width), *(cell.rjust(width) for cell, width in zip(cells, widths))]
@@ -72,50 +77,7 @@ def verdict_line(verdict):
             f" (must be at most {verdict['limit']:g})")
 
 
-def _output(*argv):
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return None
-    lines = (done.stdout + done.stderr).strip().splitlines()
-    return lines[0] if lines else None
-
-
-def _cpu_model():
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def environment(lab, descriptions):
-    """Where and of what the figures were taken, so that another run can be compared with them."""
-    source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    config = json.dumps(descriptions, sort_keys=True)
-    return {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "host": platform.node(),
-        "kernel": platform.release(),
-        "cpu": _cpu_model(),
-        "cpus": os.cpu_count(),
-        "proxy_cpus": sorted(lab.proxy_cpus),
-        "load_cpus": sorted(lab.load_cpus),
-        "git": _output("git", "-C", source, "describe", "--always", "--dirty"),
-        "versions": {
-            "nginx": _output("/usr/sbin/nginx", "-v"),
-            "haproxy": _output("/usr/sbin/haproxy", "-v"),
-            "nghttpx": _output("nghttpx", "--version"),
-            "wrk": _output("wrk", "--version"),
-            "compiler": _output("c++", "--version"),
-        },
-        "config_sha256": hashlib.sha256(config.encode()).hexdigest(),
-        "contestants": descriptions,
-    }
-
-
-def write_json(path, content):
+def write(path, text):
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.write("\n")
+        file.write(text)

@@ -5,12 +5,14 @@ A run is one contestant under one load for one short round. Rounds are paired: i
 every contestant runs once, in an order that rotates, so that they all meet the same machine.
 """
 
+import os
 import time
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Callable
 
 from . import contestants as who
-from . import load, measure
+from . import load, measure, reloads, routes
 
 SETTLE_SECONDS = 0.05  # for the closing of the load's connections, which is part of the cost
 IDLE_SETTLE_SECONDS = 1.0
@@ -27,21 +29,27 @@ class Settings:
     transfer_bytes: int = 1024 * MIB
     warm_up: int = 1  # rounds that are thrown away
     least_busy: float = 0.5  # of its core: a proxy that mostly sleeps pays more wake-ups than work
+    most_disturbed: float = 0.25  # share of a round in which something else had the proxy's core
+    connection_steps: tuple = (1, 4, 16, 64, 256)
+    reloads: int = 20  # in a round
+    pace: int = 2000  # requests per second while a gateway reloads
 
 
 QUICK = Settings(rounds=1, seconds=1, connections=16, idle_connections=200,
-                 transfer_bytes=16 * MIB, warm_up=0, least_busy=0.0)
+                 transfer_bytes=16 * MIB, warm_up=0, least_busy=0.0, most_disturbed=1.0,
+                 connection_steps=(1, 16), reloads=5)
 
 
 @dataclass(frozen=True)
 class Scenario:
     name: str
-    kind: str  # requests, allocations, transfer or idle: decides the columns of its table
+    kind: str  # requests, allocations, transfer, idle or reload: the columns of its table
     title: str
     contestants: tuple
     run: Callable  # (lab, settings, contestants) -> {name: [run, ...]}
     most_rounds: int = 1000
     quick: tuple = ("gateway",)  # who takes part in the smoke
+    base: str = ""  # the contestant to whose cost that of the others is compared as a difference
 
     def limited(self, settings):
         return replace(settings, rounds=min(settings.rounds, self.most_rounds))
@@ -63,7 +71,14 @@ def _paired_rounds(lab, settings, contestants, run_once):
     for name, proxy in proxies.items():
         answered = sum(run.get("requests", 0) for run in runs[name])
         runs[name][-1]["problems"] += proxy.end_problems(answered)
+        runs[name][-1]["problems"] += _disturbances(runs[name], settings.most_disturbed)
     return {name: kept[settings.warm_up:] for name, kept in runs.items()}
+
+
+def _disturbances(runs, most):
+    """One noisy round is what medians are for; when most of them are, there is no figure."""
+    waiting = median(run.get("waiting", 0.0) for run in runs)
+    return [f"something else had its core for {waiting:.0%} of the time"] if waiting > most else []
 
 
 def _measured(proxy, work):
@@ -79,9 +94,9 @@ def _measured(proxy, work):
             "busy": used.total_ns / wall_ns, "waiting": used.waiting_ns / wall_ns}
 
 
-def _request_run(lab, settings, proxy, close):
+def _request_run(lab, settings, proxy, **options):
     run = _measured(proxy, lambda: load.wrk(lab, proxy.address, settings.connections,
-                                            settings.seconds, close))
+                                            settings.seconds, **options))
     if not run["requests"]:
         return run
     run["cpu_us"] = run["cpu_ns"] / 1e3 / run["requests"]
@@ -94,13 +109,36 @@ def _request_run(lab, settings, proxy, close):
     return run
 
 
-def _requests(lab, settings, contestants, close=False):
+def _requests(lab, settings, contestants, **options):
     return _paired_rounds(lab, settings, contestants,
-                          lambda proxy: _request_run(lab, settings, proxy, close))
+                          lambda proxy: _request_run(lab, settings, proxy, **options))
 
 
 def _churn(lab, settings, contestants):
     return _requests(lab, settings, contestants, close=True)
+
+
+def _connections(lab, settings, contestants):
+    """Runs by contestant and number of connections: `nginx@16`."""
+    runs = {}
+    for count in settings.connection_steps:
+        step = replace(settings, connections=count, least_busy=0.0)
+        for name, own in _requests(lab, step, contestants).items():
+            runs[f"{name}@{count}"] = [{**run, "connections": count} for run in own]
+    return runs
+
+
+def _routes(lab, settings, contestants):
+    """Every contestant is asked for paths of all of its routes, at random."""
+    paths = {one.name: routes.write_paths(os.path.join(lab.folder, one.name + "-paths"),
+                                          who.ROUTES[one.name]) for one in contestants}
+    return _paired_rounds(lab, settings, contestants, lambda proxy: _request_run(
+        lab, settings, proxy, paths=paths[proxy.contestant.name]))
+
+
+def _reload(lab, settings, contestants):
+    return _paired_rounds(lab, replace(settings, warm_up=0), contestants,
+                          lambda proxy: reloads.run(lab, settings, proxy))
 
 
 def _allocations_run(lab, settings, proxy):
@@ -182,7 +220,7 @@ ALL = (
              quick=("floor-epoll", "nginx", "gateway")),
     Scenario("layers", "requests", "the gateway with 1 to 8 trivial middlewares",
              (who.FLOOR, who.NGINX, who.GATEWAY, *map(who.gateway_with_layers, (1, 2, 4, 8))),
-             _requests, quick=("gateway+8",)),
+             _requests, quick=("gateway+8",), base="gateway"),
     Scenario("access_log", "requests", "request id and JSON access log to a file",
              (who.FLOOR, who.NGINX, who.NGINX_LOGGED, who.GATEWAY, who.GATEWAY_LOGGED),
              _requests, quick=("nginx-logged", "gateway-logged")),
@@ -191,6 +229,13 @@ ALL = (
              quick=("gateway-counted",)),
     Scenario("churn", "requests", "a new client connection for each request",
              (who.FLOOR, who.FLOOR_UV, *_PEERS, who.GATEWAY), _churn, most_rounds=5),
+    Scenario("connections", "requests", "the plain proxy with few and with many connections",
+             (who.FLOOR, who.NGINX, who.HAPROXY, who.GATEWAY), _connections, most_rounds=3),
+    Scenario("routes", "requests", "JSON files of 10 and of 100,000 routes, random paths of all",
+             (who.FEW_ROUTES, who.MANY_ROUTES), _routes, quick=(who.MANY_ROUTES.name,),
+             base=who.FEW_ROUTES.name),
+    Scenario("reload", "reload", "SIGHUP to a gateway of 1,000 routes under a steady load",
+             (who.RELOADED,), _reload, most_rounds=5, quick=(who.RELOADED.name,)),
     Scenario("idle", "idle", "memory of idle keep-alive connections",
              (*_PEERS, who.GATEWAY), _idle, most_rounds=1),
     Scenario("download", "transfer", "one long body from the origin to the client",

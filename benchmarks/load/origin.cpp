@@ -4,7 +4,7 @@
 // before it. One thread, one edge-triggered epoll set. It understands just what its peers send
 // (proxies and load generators that are already trusted), and counts whatever it does not.
 //
-//   GET /            128 bytes                   POST|PUT /sink   reads any body, answers its size
+//   GET /, /page/…   128 bytes                   POST|PUT /sink   reads any body, answers its size
 //   GET /bytes/<n>   n bytes with a length       GET /stats       {"requests":…,"errors":…,…}
 //
 // An error is a request that makes no sense; aborted is an exchange whose peer left in the middle.
@@ -260,7 +260,7 @@ class Connection {
 
   void answer(std::string_view target) {
     constexpr std::string_view kBytes = "/bytes/";
-    if (target == "/") {
+    if (target == "/" || target.rfind("/page/", 0) == 0) {
       begin_answer("200 OK", kPageBytes);
       out_.append(block, 0, kPageBytes);
     } else if (target.rfind(kBytes, 0) == 0 &&

@@ -391,9 +391,10 @@ std::vector<Problem> reload(Gateway& gateway, Wiring& running, std::string_view 
   Loaded loaded = load(text, catalog, running.services);
   if (!loaded.wiring) return std::move(loaded.problems);
   Problems problems(text);
-  const std::unique_ptr<const Node> document = parse_document(text, problems);
+  std::unique_ptr<const Node> document;  // Parsed again only for the places of mistakes.
   for (const auto& [key, value] : loaded.wiring->fixed) {
     if (running.fixed[key] == value) continue;
+    if (document == nullptr) document = parse_document(text, problems);
     const Node* const place = document->find(key);
     problems.add(place == nullptr ? document->offset : place->offset, pointer_to("", key),
                  "cannot change while the gateway runs: restart it");
