@@ -54,6 +54,37 @@ void read_limits(Reader& listener, ListenLimits& limits) {
   reader->read("halfClose", limits.half_close);
 }
 
+TlsCertificate read_certificate(Reader& reader) {
+  TlsCertificate certificate;
+  if (!reader.read("certificate", certificate.certificate)) {
+    reader.problem("", "needs a \"certificate\": a PEM file");
+  }
+  if (!reader.read("privateKey", certificate.private_key)) {
+    reader.problem("", "needs a \"privateKey\": a PEM file");
+  }
+  return certificate;
+}
+
+/// One certificate is written beside the other keys, several are a list.
+void read_tls(Reader& listener, std::optional<TlsOptions>& tls) {
+  std::optional<Reader> reader = listener.object("tls");
+  if (!reader) return;
+  TlsOptions& options = tls.emplace();
+  if (!reader->has("certificates")) options.certificates.push_back(read_certificate(*reader));
+  for (Reader& each : reader->list("certificates", "certificate")) {
+    options.certificates.push_back(read_certificate(each));
+  }
+  reader->read_choice<TlsVersion>("minVersion", options.min_version,
+                                  {{"1.2", TlsVersion::tls_1_2}, {"1.3", TlsVersion::tls_1_3}});
+  reader->read("ciphers", options.ciphers);
+  reader->read_choice<ClientCertificates>("clientCertificates", options.client_certificates,
+                                          {{"none", ClientCertificates::none},
+                                           {"optional", ClientCertificates::optional},
+                                           {"required", ClientCertificates::required}});
+  reader->read("clientCa", options.client_ca);
+  reader->read("handshakeTimeout", options.handshake_timeout);
+}
+
 void read_timeouts(Reader& service, UpstreamTimeouts& timeouts) {
   std::optional<Reader> reader = service.object("timeouts");
   if (!reader) return;
@@ -201,6 +232,7 @@ void Loader::read_listeners(Reader& root) {
 ListenOptions Loader::read_listener(Reader& listener) {
   ListenOptions options;
   read_limits(listener, options.limits);
+  read_tls(listener, options.tls);
   listener.read("trustedProxies", options.trusted_proxies);
   listener.read_choice<ClientField>(
       "clientField", options.client_field,
@@ -398,6 +430,11 @@ std::vector<Problem> reload(Gateway& gateway, Wiring& running, std::string_view 
     const Node* const place = document->find(key);
     problems.add(place == nullptr ? document->offset : place->offset, pointer_to("", key),
                  "cannot change while the gateway runs: restart it");
+  }
+  try {
+    if (problems.empty()) gateway.reload_certificates();
+  } catch (const ConfigError& error) {  // Read well a moment ago.
+    for (const std::string& each : error.problems()) problems.add(0, "/listen", each);
   }
   if (!problems.empty()) return std::move(problems).take();
   gateway.swap_routes(std::move(loaded.wiring->router));

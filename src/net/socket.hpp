@@ -56,11 +56,12 @@ struct SocketAddress {
 };
 
 /// TCP or Unix-domain. Edge-triggered: a short receive means that the kernel's buffer is empty.
-class SocketStream final : public Stream, private Pollable {
+class SocketStream : public Stream, private Pollable {
  public:
   /// Takes a connected (or connecting) non-blocking socket over. `ok()` tells whether the poller
   /// took it.
   SocketStream(Fd fd, Poller& poller) noexcept;
+  ~SocketStream() override = default;
 
   bool ok() const noexcept { return registered_; }
   int fd() const noexcept { return fd_.get(); }

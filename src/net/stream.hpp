@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stream: a connected byte stream (TCP, Unix-domain, in-memory for tests; TLS later), non-blocking.
+// Stream: a connected byte stream (TCP, Unix-domain, TLS, in-memory for tests), non-blocking.
 // Callers try first and wait only when told that it would block. Own worker's thread only.
 #pragma once
 
@@ -56,7 +56,7 @@ class Stream {
   virtual void reset_on_close() noexcept = 0;
 
   /// Whether `receive` is worth a try. A reader without a buffer asks this, then waits.
-  bool may_receive() const noexcept { return may_receive_; }
+  bool may_receive() const noexcept { return may_receive_ || has_buffered_; }
   /// Wake a waiter when `receive` / `send` may succeed again. They are not remembered: try first.
   Event& readable() noexcept { return readable_; }
   Event& writable() noexcept { return writable_; }
@@ -77,6 +77,7 @@ class Stream {
   Event writable_;
   StreamObserver* observer_ = nullptr;
   bool may_receive_ = false;
+  bool has_buffered_ = false;  // Received, and to be given out without the peer's doing.
   bool may_send_ = true;
 };
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <future>
+#include <iterator>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -14,6 +15,7 @@
 #include "gatewaykit/routing/context.hpp"
 #include "server/in_process.hpp"
 #include "server/listening_socket.hpp"
+#include "server/tls_server.hpp"
 #include "server/worker.hpp"
 
 namespace gatewaykit {
@@ -86,6 +88,7 @@ class Gateway::Impl {
     if (is_running_) {
       throw ConfigError({fmt::format("cannot listen on '{}': the gateway runs already", address)});
     }
+    if (config->tls) tls_.push_back(config->tls);
     sockets_.push_back(socket_for(address, std::move(config)));
     return sockets_.back().port();
   }
@@ -157,6 +160,17 @@ class Gateway::Impl {
     }
   }
 
+  void reload_certificates() {
+    std::vector<std::string> problems;
+    const std::lock_guard lock(mutex_);
+    for (const std::shared_ptr<server::TlsServer>& tls : tls_) {
+      std::vector<std::string> own;
+      tls->reload(own);
+      std::move(own.begin(), own.end(), std::back_inserter(problems));
+    }
+    if (!problems.empty()) throw ConfigError(std::move(problems));
+  }
+
   void stop_on_signals() { stops_on_signals_ = true; }
 
   std::shared_ptr<const server::GatewayShared> shared() const noexcept { return shared_; }
@@ -164,7 +178,8 @@ class Gateway::Impl {
   GatewayStats stats() const {
     const std::lock_guard lock(mutex_);
     GatewayStats stats{shared_->connections_accepted.load(), shared_->connections_open.load(),
-                       requests_before_, shared_->listener_pauses.load()};
+                       requests_before_, shared_->tls_failures.load(),
+                       shared_->listener_pauses.load()};
     for (const std::unique_ptr<server::Worker>& worker : workers_) {
       stats.requests += worker->requests();
     }
@@ -253,6 +268,7 @@ class Gateway::Impl {
 
   Workers drop_workers() {
     is_running_ = false;
+    tls_.clear();
     for (const std::unique_ptr<server::Worker>& worker : workers_) {
       requests_before_ += worker->requests();
     }
@@ -279,6 +295,7 @@ class Gateway::Impl {
   std::size_t serving_ = 0;       // Workers that have not ended.
   std::vector<Task<void>> jobs_;  // For the next start.
   std::vector<Function<void()>> on_stopped_;
+  std::vector<std::shared_ptr<server::TlsServer>> tls_;   // Of the listeners.
   std::vector<server::ListeningSocket> sockets_;          // For the next start.
   std::optional<server::Heritage> heritage_;              // Once a predecessor was looked for.
   server::Bequest::Estate estate_;                        // While listeners are opened.
@@ -324,6 +341,8 @@ int Gateway::run() {
   wait();
   return 0;
 }
+
+void Gateway::reload_certificates() { impl_->reload_certificates(); }
 
 void Gateway::swap_routes(Router router) { impl_->swap_routes(std::move(router)); }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/http1_exchange.hpp"
+#include "server/tls_server.hpp"
 #include "server/worker.hpp"
 
 namespace gatewaykit::server {
@@ -21,15 +22,19 @@ Http1Connection::GraceTimer::GraceTimer(Http1Connection& owner) noexcept
       connection(owner) {}
 
 Http1Connection::Http1Connection(Worker& worker, net::StreamPtr stream, Peer peer,
-                                 std::shared_ptr<const ListenConfig> config)
+                                 std::shared_ptr<const ListenConfig> config,
+                                 std::unique_ptr<const TlsSession> tls)
     : worker_(worker),
       stream_(std::move(stream)),
       peer_(std::move(peer)),
       config_(std::move(config)),
+      tls_(std::move(tls)),
       grace_(*this),
       is_trusted_(config_->trusts(peer_)) {
   stream_->set_observer(this);
 }
+
+Http1Connection::~Http1Connection() = default;
 
 Task<void> Http1Connection::run() {
   net::Stream& stream = *stream_;

@@ -18,12 +18,15 @@
 namespace gatewaykit::server {
 
 class Http1Exchange;
+class TlsSession;
 class Worker;
 
 class Http1Connection final : public Connection, private net::StreamObserver {
  public:
   Http1Connection(Worker& worker, net::StreamPtr stream, Peer peer,
-                  std::shared_ptr<const ListenConfig> config);
+                  std::shared_ptr<const ListenConfig> config,
+                  std::unique_ptr<const TlsSession> tls = nullptr);
+  ~Http1Connection() override;
   static void* operator new(std::size_t size) { return pool_allocate(size); }
   static void operator delete(void* block, std::size_t size) noexcept {
     pool_deallocate(block, size);
@@ -40,6 +43,8 @@ class Http1Connection final : public Connection, private net::StreamObserver {
   const ListenConfig& config() const noexcept { return *config_; }
   const Peer& peer() const noexcept { return peer_; }
   bool is_trusted() const noexcept { return is_trusted_; }
+  /// Null for clear text.
+  const TlsSession* tls() const noexcept { return tls_.get(); }
   bool is_draining() const noexcept { return is_draining_; }
 
  private:
@@ -64,6 +69,7 @@ class Http1Connection final : public Connection, private net::StreamObserver {
   net::StreamPtr stream_;
   Peer peer_;
   std::shared_ptr<const ListenConfig> config_;
+  std::unique_ptr<const TlsSession> tls_;
   ReceiveBuffer input_;
   Http1Exchange* exchange_ = nullptr;
   GraceTimer grace_;

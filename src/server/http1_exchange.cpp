@@ -5,6 +5,7 @@
 
 #include "gatewaykit/http/target.hpp"
 #include "server/client_fields.hpp"
+#include "server/tls_server.hpp"
 #include "server/worker.hpp"
 
 namespace gatewaykit::server {
@@ -107,6 +108,10 @@ const Chain& Http1Exchange::open() {
   Result<NormalisedTarget> target =
       normalise_target(head_.target, connection_.config().encoded_slash);
   if (!target) return refuse(Response::problem(Status::bad_request, target.error().detail));
+  if (connection_.tls() != nullptr && !connection_.tls()->serves(head_.authority)) {
+    return refuse(Response::problem(Status::misdirected_request,
+                                    "This host has a certificate of its own: connect for it."));
+  }
   keeps_alive_ = head_.keep_alive;
   body_.begin(head_.framing, head_.expects_continue, !head_.upgrade.empty());
 
@@ -136,7 +141,7 @@ const Peer& Http1Exchange::client_of(Headers& fields) {
 
 Request Http1Exchange::take_request(const NormalisedTarget& target) {
   Request request(head_.method, target.text);
-  request.scheme = "http";
+  request.scheme = connection_.tls() == nullptr ? "http" : "https";
   request.authority = std::move(head_.authority);
   request.protocol = head_.upgrade;
   request.headers = std::move(head_.headers);
@@ -149,13 +154,15 @@ Request Http1Exchange::take_request(const NormalisedTarget& target) {
 void Http1Exchange::begin_context(Request&& request, const Peer& client) {
   context_.emplace(connection_.worker().env(), std::move(request), connection_.peer(), client,
                    connection_.is_trusted(), this);
+  const TlsSession* const tls = connection_.tls();
+  if (tls != nullptr && tls->client_certificate()) context_->set(*tls->client_certificate());
 }
 
 const Chain& Http1Exchange::refuse(Response refusal) {
   is_refused_ = true;
   keeps_alive_ = false;
   Request request(head_.method, head_.target);
-  request.scheme = "http";
+  request.scheme = connection_.tls() == nullptr ? "http" : "https";
   begin_context(std::move(request), connection_.peer());
   context_->refuse(std::move(refusal));
   return routes_->refusal_chain();

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "server/tls_server.hpp"
+
 namespace gatewaykit::server {
 
 namespace {
@@ -43,6 +45,7 @@ ListenConfig ListenConfig::from(const ListenOptions& options, std::vector<std::s
     problems.push_back("unix_mode must hold permissions alone, 0 to 0777");
   }
   check_limits(options.limits, problems);
+  if (options.tls) config.tls = std::make_shared<TlsServer>(*options.tls, problems);
   for (const std::string& text : options.trusted_proxies) {
     const std::optional<Cidr> block = Cidr::parse(text);
     if (block) {

@@ -2,6 +2,7 @@
 // ListenConfig: ListenOptions as the connections of a listener use them, checked and parsed once.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,8 @@
 
 namespace gatewaykit::server {
 
+class TlsServer;
+
 struct ListenConfig {
   ListenLimits limits;
   codec::RequestLimits head_limits;
@@ -20,6 +23,7 @@ struct ListenConfig {
   Field client_field = Field::x_forwarded_for;  // Or Field::forwarded.
   EncodedSlash encoded_slash = EncodedSlash::reject;
   std::optional<unsigned> unix_mode;
+  std::shared_ptr<TlsServer> tls;  // Null for clear text.
 
   /// Adds a sentence to `problems` for everything that is wrong.
   static ListenConfig from(const ListenOptions& options, std::vector<std::string>& problems);

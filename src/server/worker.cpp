@@ -10,6 +10,7 @@
 #include "gatewaykit/core/async.hpp"
 #include "gatewaykit/core/pool.hpp"
 #include "server/http1_connection.hpp"
+#include "server/tls_server.hpp"
 
 namespace gatewaykit::server {
 
@@ -17,7 +18,22 @@ namespace {
 
 constexpr Duration kTrimInterval = std::chrono::seconds(10);
 
-Task<void> run_connection(Worker& worker, std::unique_ptr<Connection> connection) {
+/// A connection of a client that counts for as long as this lives.
+class Counted {
+ public:
+  explicit Counted(Worker& worker) noexcept : worker_(&worker) { worker.count_opened(); }
+  Counted(Counted&& other) noexcept : worker_(std::exchange(other.worker_, nullptr)) {}
+  Counted& operator=(Counted&&) = delete;
+  ~Counted() {
+    if (worker_ != nullptr) worker_->count_closed();
+  }
+
+ private:
+  Worker* worker_;
+};
+
+Task<void> run_connection(Worker& worker, std::unique_ptr<Connection> connection,
+                          Counted /*counted*/) {
   worker.connection_opened(*connection);
   try {
     co_await connection->run();
@@ -26,6 +42,28 @@ Task<void> run_connection(Worker& worker, std::unique_ptr<Connection> connection
                                 fmt::format("a connection was given up: {}", bug.what()));
   }
   worker.connection_closed(*connection);
+}
+
+constexpr std::string_view kClearTextAnswer =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+    "Content-Length: 44\r\n\r\nThis port speaks HTTP over TLS: use https.\r\n";
+
+/// Shakes hands first.
+Task<void> run_tls(Worker& worker, std::unique_ptr<net::TlsStream> stream, Peer peer,
+                   std::shared_ptr<const ListenConfig> config, Counted counted) {
+  const TimePoint deadline = worker.loop().now() + config->tls->handshake_timeout();
+  const Result<> done = co_await stream->handshake(deadline, Origin::client);
+  if (!done) {
+    worker.shared().tls_failures.fetch_add(1, std::memory_order_relaxed);
+    if (!stream->met_clear_text()) co_return;
+    stream->send_clear(kClearTextAnswer);
+    stream->shutdown_send();
+    co_return;
+  }
+  auto session = std::make_unique<const TlsSession>(config->tls->session_of(*stream));
+  auto connection = std::make_unique<Http1Connection>(worker, std::move(stream), std::move(peer),
+                                                      std::move(config), std::move(session));
+  co_await run_connection(worker, std::move(connection), std::move(counted));
 }
 
 }  // namespace
@@ -246,23 +284,39 @@ void Worker::close_signals() noexcept {
 void Worker::serve(net::Fd fd, const net::SocketAddress& peer,
                    const std::shared_ptr<const ListenConfig>& config) {
   net::set_no_delay(fd.get());
+  Counted counted(*this);
+  if (config->tls) {
+    std::unique_ptr<net::TlsStream> secured = config->tls->accept(std::move(fd), loop_.poller());
+    if (secured == nullptr || !secured->ok()) return;
+    scope_.spawn(env(),
+                 run_tls(*this, std::move(secured), peer.to_peer(), config, std::move(counted)));
+    return;
+  }
   auto stream = std::make_unique<net::SocketStream>(std::move(fd), loop_.poller());
   if (!stream->ok()) return;
-  scope_.spawn(env(), run_connection(*this, std::make_unique<Http1Connection>(
-                                                *this, std::move(stream), peer.to_peer(), config)));
+  scope_.spawn(env(), run_connection(*this,
+                                     std::make_unique<Http1Connection>(*this, std::move(stream),
+                                                                       peer.to_peer(), config),
+                                     std::move(counted)));
+}
+
+void Worker::count_opened() noexcept {
+  shared_.connections_accepted.fetch_add(1, std::memory_order_relaxed);
+  shared_.connections_open.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Worker::count_closed() noexcept {
+  shared_.connections_open.fetch_sub(1, std::memory_order_relaxed);
+  for (const std::unique_ptr<Listener>& listener : listeners_) listener->resume();
 }
 
 void Worker::connection_opened(Connection& connection) {
   busy_.add(connection);
-  shared_.connections_accepted.fetch_add(1, std::memory_order_relaxed);
-  shared_.connections_open.fetch_add(1, std::memory_order_relaxed);
   if (is_draining_) connection.drain();
 }
 
 void Worker::connection_closed(Connection& connection) noexcept {
   list_of(connection).remove(connection);
-  shared_.connections_open.fetch_sub(1, std::memory_order_relaxed);
-  for (const std::unique_ptr<Listener>& listener : listeners_) listener->resume();
 }
 
 ConnectionList& Worker::list_of(const Connection& connection) noexcept {

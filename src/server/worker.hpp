@@ -72,6 +72,9 @@ class Worker {
   /// Serves an accepted socket until its end.
   void serve(net::Fd fd, const net::SocketAddress& peer,
              const std::shared_ptr<const ListenConfig>& config);
+  /// A socket was accepted; it has been closed.
+  void count_opened() noexcept;
+  void count_closed() noexcept;
   void connection_opened(Connection& connection);
   void connection_closed(Connection& connection) noexcept;
   /// It waits for a request; it waits no more.

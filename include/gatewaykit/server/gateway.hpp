@@ -23,6 +23,7 @@
 #include "gatewaykit/http/target.hpp"
 #include "gatewaykit/routing/explanation.hpp"
 #include "gatewaykit/routing/router.hpp"
+#include "gatewaykit/server/tls.hpp"
 
 struct uv_loop_s;
 
@@ -66,6 +67,8 @@ struct ListenOptions {
   ClientField client_field = ClientField::x_forwarded_for;
   /// What becomes of `%2F` in a path: by default a request with it is refused (400).
   EncodedSlash encoded_slash = EncodedSlash::reject;
+  /// TLS beneath HTTP. None: clear text.
+  std::optional<TlsOptions> tls = std::nullopt;
   /// Permissions of a Unix-domain socket, such as 0660. None: what the umask leaves.
   std::optional<unsigned> unix_mode = std::nullopt;
 };
@@ -104,11 +107,12 @@ struct GatewayStats {
   std::uint64_t connections_accepted;
   std::uint64_t connections_open;
   std::uint64_t requests;
+  std::uint64_t tls_failures;     ///< Clients that did not get through the handshake.
   std::uint64_t listener_pauses;  ///< Times that the connection limit stopped accepting.
 };
 
-/// `listen`, `stop`, `spawn`, `swap_routes`, `handle_sync`, `explain` and `stats` may be called from
-/// any thread; the rest from the owner's.
+/// `listen`, `stop`, `spawn`, `swap_routes`, `handle_sync`, `explain` and `stats` may be called
+/// from any thread; the rest from the owner's.
 class GATEWAYKIT_EXPORT Gateway {
  public:
   /// Compiles the routes: throws one ConfigError that names every mistake.
@@ -160,6 +164,11 @@ class GATEWAYKIT_EXPORT Gateway {
   /// Serves `router` from now on, with its middlewares: each exchange goes by the routes that were
   /// there when it began. Throws ConfigError as the constructor does; then nothing has changed.
   void swap_routes(Router router);
+
+  /// Reads the certificates of all listeners again: clients get them from now on, connections that
+  /// are open keep theirs. Throws ConfigError for files that cannot be used; where there is one,
+  /// that listener keeps what it has. Any thread.
+  void reload_certificates();
 
   /// Runs `request` through the routes without a connection, on the caller's executor and within
   /// its scope. The content (16 MiB at most) is there when it returns; the client is "unix".

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/tls.hpp"
+
+#include <fmt/format.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+namespace gatewaykit::net {
+
+namespace {
+
+// Forward secrecy and authenticated encryption alone (RFC 9325 section 4.2).
+constexpr const char* kCiphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+}  // namespace
+
+std::string take_tls_error() {
+  const unsigned long error = ERR_get_error();
+  ERR_clear_error();
+  if (error == 0) return "the connection was closed";
+  if (const char* const reason = ERR_reason_error_string(error)) return reason;
+  if (ERR_SYSTEM_ERROR(error)) return std::strerror(static_cast<int>(ERR_GET_REASON(error)));
+  return fmt::format("error {:x}", error);
+}
+
+SslContextPtr make_tls_context(const SSL_METHOD* method, TlsVersion min_version,
+                               const std::string& ciphers, std::vector<std::string>& problems) {
+  SslContextPtr context(SSL_CTX_new(method));
+  SSL_CTX_set_min_proto_version(
+      context.get(), min_version == TlsVersion::tls_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                         SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                         SSL_OP_PRIORITIZE_CHACHA);
+  // Idle connections hold no buffers; what could not be sent may be offered from elsewhere.
+  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(context.get(), 1);
+  if (SSL_CTX_set_cipher_list(context.get(), ciphers.empty() ? kCiphers : ciphers.c_str()) != 1) {
+    problems.push_back(fmt::format("tls.ciphers '{}': {}", ciphers, take_tls_error()));
+  }
+  return context;
+}
+
+void use_certificate(SSL_CTX& context, const TlsCertificate& certificate,
+                     std::vector<std::string>& problems) {
+  ERR_clear_error();
+  if (SSL_CTX_use_certificate_chain_file(&context, certificate.certificate.c_str()) != 1) {
+    problems.push_back(fmt::format("tls: cannot use the certificate '{}': {}",
+                                   certificate.certificate, take_tls_error()));
+    return;
+  }
+  if (SSL_CTX_use_PrivateKey_file(&context, certificate.private_key.c_str(), SSL_FILETYPE_PEM) !=
+      1) {
+    problems.push_back(fmt::format("tls: cannot use the private key '{}' of '{}': {}",
+                                   certificate.private_key, certificate.certificate,
+                                   take_tls_error()));
+  }
+}
+
+std::vector<std::string> dns_names_of(X509& certificate) {
+  std::vector<std::string> result;
+  using Names = std::unique_ptr<GENERAL_NAMES, TlsFree<GENERAL_NAMES_free>>;
+  const Names names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(&certificate, NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_DNS) continue;
+    const auto* const text = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
+    std::string lowered(text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
+    std::transform(lowered.begin(), lowered.end(), lowered.begin(), lower);
+    result.push_back(std::move(lowered));
+  }
+  return result;
+}
+
+}  // namespace gatewaykit::net

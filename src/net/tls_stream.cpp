@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/tls_stream.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "gatewaykit/core/executor.hpp"
+
+namespace gatewaykit::net {
+
+namespace {
+
+/// The most that a record holds (RFC 8446 section 5.1).
+constexpr std::size_t kRecord = 16 * 1024;
+
+/// Takes bytes from the front of vectors, a record's worth at a time.
+class Gatherer {
+ public:
+  Gatherer(const iovec* vectors, int count) noexcept : next_(vectors), end_(vectors + count) {}
+
+  /// The bytes from here on: in place where a vector holds a record's worth or is the last one,
+  /// else copied together, so that head and content leave as one record.
+  std::string_view gather(char* block) noexcept {
+    while (next_ != end_ && offset_ == next_->iov_len) advance();
+    if (next_ == end_) return {};
+    const auto* const first = static_cast<const char*>(next_->iov_base) + offset_;
+    const std::size_t left = next_->iov_len - offset_;
+    if (left >= kRecord || next_ + 1 == end_) return {first, std::min(left, kRecord)};
+    std::size_t size = 0;
+    std::size_t offset = offset_;
+    for (const iovec* each = next_; each != end_ && size < kRecord; ++each, offset = 0) {
+      const std::size_t count = std::min(each->iov_len - offset, kRecord - size);
+      std::memcpy(block + size, static_cast<const char*>(each->iov_base) + offset, count);
+      size += count;
+    }
+    return {block, size};
+  }
+  void take(std::size_t count) noexcept {
+    while (count > 0) {
+      const std::size_t step = std::min(count, next_->iov_len - offset_);
+      offset_ += step;
+      count -= step;
+      if (offset_ == next_->iov_len) advance();
+    }
+  }
+
+ private:
+  void advance() noexcept {
+    ++next_;
+    offset_ = 0;
+  }
+
+  const iovec* next_;
+  const iovec* end_;
+  std::size_t offset_ = 0;
+};
+
+}  // namespace
+
+TlsStream::TlsStream(Fd fd, Poller& poller, SslPtr ssl, std::shared_ptr<const void> context)
+    : SocketStream(std::move(fd), poller), ssl_(std::move(ssl)), context_(std::move(context)) {
+  BIO* const bio = BIO_new(bio_method());
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl_.get(), bio, bio);  // Takes it over.
+}
+
+TlsStream::~TlsStream() { say_goodbye(); }
+
+const BIO_METHOD* TlsStream::bio_method() noexcept {
+  static const BIO_METHOD* const method = [] {
+    BIO_METHOD* const made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
+    BIO_meth_set_read(made, &TlsStream::read_socket);
+    BIO_meth_set_write(made, &TlsStream::write_socket);
+    BIO_meth_set_ctrl(made, &TlsStream::control);
+    return made;
+  }();
+  return method;
+}
+
+int TlsStream::read_socket(BIO* bio, char* into, int size) noexcept {
+  auto& self = *static_cast<TlsStream*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  const IoResult result = self.SocketStream::receive(into, static_cast<std::size_t>(size));
+  if (result.kind == IoResult::Kind::bytes) return static_cast<int>(result.count);
+  if (result.kind == IoResult::Kind::end) return 0;
+  if (result.kind == IoResult::Kind::would_block) BIO_set_retry_read(bio);
+  errno = result.error;
+  return -1;
+}
+
+int TlsStream::write_socket(BIO* bio, const char* from, int size) noexcept {
+  auto& self = *static_cast<TlsStream*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  const iovec vector{const_cast<char*>(from), static_cast<std::size_t>(size)};
+  const IoResult result = self.SocketStream::send(&vector, 1);
+  if (result.kind == IoResult::Kind::bytes) return static_cast<int>(result.count);
+  if (result.kind == IoResult::Kind::would_block) BIO_set_retry_write(bio);
+  errno = result.error;
+  return -1;
+}
+
+long TlsStream::control(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/) noexcept {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;  // Nothing is held back.
+}
+
+Task<Result<>> TlsStream::handshake(TimePoint deadline, Origin origin) {
+  for (;;) {
+    ERR_clear_error();
+    const int done = SSL_do_handshake(ssl_.get());
+    if (done == 1) break;
+    const int why = SSL_get_error(ssl_.get(), done);
+    if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
+      met_clear_text_ = ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST;
+      co_return Error(Errc::tls_failed, origin, take_tls_error());
+    }
+    Event& ready = why == SSL_ERROR_WANT_READ ? readable() : writable();
+    const Wake wake = co_await ready.wait(deadline);
+    if (wake == Wake::cancelled) co_return Error(Errc::cancelled, origin);
+    if (wake == Wake::timeout) co_return Error(Errc::tls_timeout, origin, "no handshake in time");
+  }
+  is_open_ = true;
+  has_buffered_ = SSL_has_pending(ssl_.get()) == 1;
+  co_return Result<>();
+}
+
+IoResult TlsStream::send_clear(std::string_view text) noexcept {
+  const iovec vector{const_cast<char*>(text.data()), text.size()};
+  return SocketStream::send(&vector, 1);
+}
+
+/// As much as there is room for, so that a short receive means the same as of a plain socket.
+IoResult TlsStream::receive(char* into, std::size_t size) noexcept {
+  std::size_t total = 0;
+  while (total < size) {
+    ERR_clear_error();
+    std::size_t count = 0;
+    const int done = SSL_read_ex(ssl_.get(), into + total, size - total, &count);
+    if (done == 1) {
+      total += count;
+      continue;
+    }
+    has_buffered_ = false;
+    const int why = SSL_get_error(ssl_.get(), done);
+    const bool would_block = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
+    if (!would_block) has_buffered_ = total > 0;  // The end, or what is wrong, comes next.
+    if (total > 0) return {IoResult::Kind::bytes, total};
+    if (would_block) return {IoResult::Kind::would_block};
+    return why == SSL_ERROR_ZERO_RETURN ? IoResult{IoResult::Kind::end} : failed();
+  }
+  has_buffered_ = SSL_has_pending(ssl_.get()) == 1;
+  return {IoResult::Kind::bytes, total};
+}
+
+IoResult TlsStream::send(const iovec* vectors, int count) noexcept {
+  char block[kRecord];
+  Gatherer gatherer(vectors, count);
+  std::size_t total = 0;
+  for (;;) {
+    const std::string_view bytes = gatherer.gather(block);
+    if (bytes.empty()) return {IoResult::Kind::bytes, total};
+    const IoResult result = send_some(bytes.data(), bytes.size());
+    if (result.kind == IoResult::Kind::bytes) {
+      total += result.count;
+      gatherer.take(result.count);
+      continue;
+    }
+    return total > 0 ? IoResult{IoResult::Kind::bytes, total} : result;
+  }
+}
+
+IoResult TlsStream::send_some(const char* from, std::size_t size) noexcept {
+  ERR_clear_error();
+  std::size_t count = 0;
+  const int done = SSL_write_ex(ssl_.get(), from, size, &count);
+  if (done == 1) return {IoResult::Kind::bytes, count};
+  const int why = SSL_get_error(ssl_.get(), done);
+  if (why == SSL_ERROR_WANT_WRITE || why == SSL_ERROR_WANT_READ) {
+    return {IoResult::Kind::would_block};
+  }
+  return failed();
+}
+
+IoResult TlsStream::failed() noexcept {
+  is_open_ = false;
+  ERR_clear_error();
+  return {IoResult::Kind::failed, 0, ECONNRESET};
+}
+
+void TlsStream::shutdown_send() noexcept {
+  say_goodbye();
+  SocketStream::shutdown_send();
+}
+
+void TlsStream::reset_on_close() noexcept {
+  is_open_ = false;
+  SocketStream::reset_on_close();
+}
+
+/// close_notify, where there is room for it: the peer can tell the end from a cut.
+void TlsStream::say_goodbye() noexcept {
+  if (!std::exchange(is_open_, false)) return;
+  ERR_clear_error();
+  SSL_shutdown(ssl_.get());
+  ERR_clear_error();
+}
+
+}  // namespace gatewaykit::net

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// TlsServer: TlsOptions at work: the certificates of a listener by name, the keys of its session
+// tickets, and what is known of a client once it has shaken hands. Any thread.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gatewaykit/server/tls.hpp"
+#include "net/tls_stream.hpp"
+
+namespace gatewaykit::server {
+
+class TicketKeys;
+struct TlsCertificates;
+
+/// A connection past its handshake.
+class TlsSession {
+ public:
+  TlsSession(SSL& ssl, std::shared_ptr<const TlsCertificates> certificates);
+
+  /// Whether a request for `authority` may come on this connection: not where the client asked for
+  /// another name, and would have been given another certificate (RFC 9110 section 15.5.20).
+  bool serves(std::string_view authority) const;
+  /// None where the client presented none.
+  const std::optional<ClientCertificate>& client_certificate() const noexcept { return client_; }
+
+ private:
+  std::shared_ptr<const TlsCertificates> certificates_;
+  const SSL_CTX* given_;
+  std::string name_;  // That the client asked for; may be empty.
+  std::optional<ClientCertificate> client_;
+};
+
+class TlsServer {
+ public:
+  /// Reads the files; `problems` gets a sentence for each mistake.
+  TlsServer(TlsOptions options, std::vector<std::string>& problems);
+
+  /// A stream that is yet to shake hands.
+  std::unique_ptr<net::TlsStream> accept(net::Fd fd, net::Poller& poller) const;
+  TlsSession session_of(net::TlsStream& stream) const;
+  /// Reads the files again, for the clients from now on. With problems, what was read stays.
+  void reload(std::vector<std::string>& problems);
+
+  Duration handshake_timeout() const noexcept { return options_.handshake_timeout; }
+
+ private:
+  std::shared_ptr<const TlsCertificates> read(std::vector<std::string>& problems) const;
+  std::shared_ptr<const TlsCertificates> certificates() const;
+
+  const TlsOptions options_;
+  std::shared_ptr<TicketKeys> ticket_keys_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const TlsCertificates> certificates_;  // Guarded by mutex_.
+};
+
+}  // namespace gatewaykit::server

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// TLS towards clients: curl, Node and openssl meet the gateway executable.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import fs from "node:fs";
+import https from "node:https";
+import net from "node:net";
+import { test } from "node:test";
+import tls from "node:tls";
+import { promisify } from "node:util";
+import { Authority } from "./authority.mjs";
+import { binary, connect, startConfigured, startOrigin, temporaryFolder } from "./processes.mjs";
+
+const run = promisify(execFile);
+
+/// A gateway with a TLS listener before an origin that tells what it was sent.
+async function startSecured(owner, folder, options, config = {}) {
+  const origin = await startOrigin(owner, (request, response) => {
+    const chunks = [];
+    request.on("data", (chunk) => chunks.push(chunk));
+    request.on("end", () => {
+      const body = Buffer.concat(chunks);
+      if (request.url === "/echo") return response.end(body);
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify({ url: request.url, headers: request.headers }));
+    });
+  });
+  const gateway = await startConfigured(owner, {
+    listen: [{ address: "127.0.0.1:0", tls: options }],
+    services: { origin: { targets: [origin.url] } },
+    routes: [{ path: "/*", service: "origin" }],
+    ...config,
+  });
+  return gateway;
+}
+
+function curl(gateway, authority, name, ...options) {
+  return run("curl", ["-sS", "--cacert", authority.file, "--resolve",
+    `${name}:${gateway.port}:127.0.0.1`, ...options]);
+}
+
+/// One request by Node: { status, headers, fingerprint, reused, body }.
+async function ask(gateway, authority, { name = "a.test", path = "/", body, ...options } = {}) {
+  const request = https.request({
+    ...{ host: "127.0.0.1", port: gateway.port, path, servername: name },
+    ...{ ca: fs.readFileSync(authority.file), headers: { host: name }, agent: false },
+    ...(body ? { method: "POST" } : {}),
+    ...options,
+  });
+  request.end(body);
+  const [response] = await once(request, "response");
+  const { statusCode: status, headers, socket } = response;
+  const fingerprint = socket.getPeerX509Certificate()?.fingerprint256;  // None in a resumed session.
+  const content = Buffer.concat(await response.toArray());
+  return { status, headers, fingerprint, reused: request.reusedSocket, body: content };
+}
+
+test("curl is served over TLS 1.2 and 1.3, and the origin is told of https", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const gateway = await startSecured(t, authority.folder, authority.issue(["a.test"]));
+  for (const version of ["1.2", "1.3"]) {
+    const { stdout } = await curl(gateway, authority, "a.test", `--tls-max`, version,
+      "-w", "\n%{http_version} %{ssl_verify_result}", `https://a.test:${gateway.port}/path?q=1`);
+    const [body, rest] = stdout.split("\n");
+    assert.equal(rest, "1.1 0");
+    assert.equal(JSON.parse(body).url, "/path?q=1");
+    assert.equal(JSON.parse(body).headers["x-forwarded-proto"], "https");
+  }
+  await assert.rejects(curl(gateway, authority, "a.test", "--tls-max", "1.1",
+    "--ciphers", "DEFAULT@SECLEVEL=0", `https://a.test:${gateway.port}/`), /alert|protocol version/);
+});
+
+test("content of any size passes both ways, and connections are kept", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const gateway = await startSecured(t, authority.folder, authority.issue(["a.test"]));
+  const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  for (const size of [1, 16 * 1024, 16 * 1024 + 1, 100_000, 5_000_000]) {
+    const body = Buffer.from(Array.from({ length: size }, (_, i) => (i * 7919) >> 3));
+    const answer = await ask(gateway, authority, { path: "/echo", body, agent });
+    assert.ok(answer.body.equals(body), `${size} bytes`);
+  }
+  assert.equal(agent.totalSocketCount, 1);
+});
+
+test("each name gets its certificate; another's is 421 on that connection", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const certificates = [["a.test"], ["*.b.test"], ["exact.b.test"]].map((names) => authority.issue(names));
+  const gateway = await startSecured(t, authority.folder, { certificates });
+  const served = async (name) => {
+    const socket = tls.connect({ port: gateway.port, servername: name, ca: fs.readFileSync(authority.file), checkServerIdentity: () => undefined });
+    await once(socket, "secureConnect");
+    const { subject } = socket.getPeerCertificate();
+    socket.destroy();
+    return subject.CN;
+  };
+  assert.equal(await served("a.test"), "a.test");
+  assert.equal(await served("x.b.test"), "*.b.test");
+  assert.equal(await served("EXACT.b.test"), "exact.b.test");
+  assert.equal(await served("x.y.b.test"), "a.test", "a wildcard stands for one label");
+  assert.equal(await served("unknown.test"), "a.test");
+
+  assert.equal((await ask(gateway, authority)).status, 200);
+  assert.equal((await ask(gateway, authority, { headers: { host: "A.TEST:443" } })).status, 200);
+  const misdirected = await ask(gateway, authority, { headers: { host: "x.b.test" } });
+  assert.equal(misdirected.status, 421);
+  assert.equal(misdirected.headers["content-type"], "application/problem+json");
+  const sibling = await ask(gateway, authority, { name: "x.b.test", headers: { host: "y.b.test" } });
+  assert.equal(sibling.status, 200, "the same certificate is good for both");
+});
+
+for (const maxVersion of ["TLSv1.2", "TLSv1.3"]) {
+  test(`sessions are resumed, on any worker: ${maxVersion}`, async (t) => {
+    const authority = new Authority(temporaryFolder(t));
+    const gateway = await startSecured(t, authority.folder, authority.issue(["a.test"]), { workers: 3 });
+    const options = { port: gateway.port, servername: "a.test", ca: fs.readFileSync(authority.file), maxVersion };
+    const first = tls.connect(options);
+    const ticket = once(first, "session");
+    first.write("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    const [session] = await ticket;
+    first.destroy();
+    for (let i = 0; i < 12; ++i) {
+      const next = tls.connect({ ...options, session });
+      await once(next, "secureConnect");
+      assert.equal(next.isSessionReused(), true, `connection ${i}`);
+      next.destroy();
+    }
+  });
+}
+
+test("clients show certificates where they are asked to", async (t) => {
+  const folder = temporaryFolder(t);
+  const authority = new Authority(folder);
+  const others = new Authority(folder, "others");
+  const own = authority.issue(["client.test"]);
+  const strange = others.issue(["strange.test"]);
+  const keys = ({ certificate, privateKey }) => ({ cert: fs.readFileSync(certificate), key: fs.readFileSync(privateKey) });
+  const server = authority.issue(["a.test"]);
+  const optional = await startSecured(t, folder, { ...server, clientCertificates: "optional", clientCa: authority.file });
+  assert.equal((await ask(optional, authority)).status, 200);
+  assert.equal((await ask(optional, authority, keys(own))).status, 200);
+  await assert.rejects(ask(optional, authority, keys(strange)));
+  const required = await startSecured(t, folder, { ...server, clientCertificates: "required", clientCa: authority.file });
+  assert.equal((await ask(required, authority, keys(own))).status, 200);
+  await assert.rejects(ask(required, authority));
+});
+
+test("HTTP in clear text is answered with a sentence, and what is no HTTP is closed", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const gateway = await startSecured(t, authority.folder, authority.issue(["a.test"]));
+  const { stdout } = await run("curl", ["-sS", "-i", `http://127.0.0.1:${gateway.port}/`]);
+  assert.match(stdout, /^HTTP\/1\.1 400 Bad Request\r\n/);
+  assert.match(stdout, /use https/);
+  for (const bytes of [Buffer.alloc(1000, 0xff), Buffer.from("16030100", "hex"), Buffer.from("\x16\x03\x01\xff\xff" + "x".repeat(70_000), "latin1")]) {
+    const client = await connect(t, gateway);
+    client.socket.end(bytes);
+    await client.ended;
+    assert.doesNotMatch(client.text, /HTTP/);
+  }
+  assert.equal((await ask(gateway, authority)).status, 200);
+});
+
+test("a client that does not finish its handshake is closed", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const gateway = await startSecured(t, authority.folder, { ...authority.issue(["a.test"]), handshakeTimeout: "200ms" });
+  const silent = await connect(t, gateway);
+  const begun = await connect(t, gateway);
+  begun.socket.write(Buffer.from("160301", "hex"));
+  await silent.ended;
+  await begun.ended;
+  assert.equal((await ask(gateway, authority)).status, 200);
+});
+
+test("what the origin cuts never ends in order for the client", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const origin = net.createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", (head) => {
+      const length = head.toString().startsWith("GET /whole") ? "" : "Content-Length: 100\r\n";
+      socket.end(`HTTP/1.1 200 OK\r\n${length}Connection: close\r\n\r\nwhole`);
+    });
+  });
+  origin.listen(0, "127.0.0.1");
+  await once(origin, "listening");
+  t.after(() => origin.close());
+  const gateway = await startConfigured(t, {
+    listen: [{ address: "127.0.0.1:0", tls: authority.issue(["a.test"]) }],
+    services: { origin: { targets: [`http://127.0.0.1:${origin.address().port}`] } },
+    routes: [{ path: "/*", service: "origin" }],
+  });
+  assert.equal((await ask(gateway, authority, { path: "/whole" })).body.toString(), "whole");
+  await assert.rejects(ask(gateway, authority, { path: "/cut" }), { code: "ECONNRESET" });
+});
+
+test("SIGHUP brings new certificates, and open connections go on", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const files = authority.issue(["a.test"]);
+  const gateway = await startSecured(t, authority.folder, files);
+  const agent = new https.Agent({ keepAlive: true });
+  t.after(() => agent.destroy());
+  const before = await ask(gateway, authority, { agent });
+
+  authority.issue(["a.test"]);
+  gateway.child.kill("SIGHUP");
+  while (!gateway.stderr.includes("reloaded")) await once(gateway.child.stderr, "data");
+  const kept = await ask(gateway, authority, { agent });
+  assert.equal(kept.reused, true);
+  assert.equal(kept.status, 200);
+  const renewed = await ask(gateway, authority);
+  const expected = new X509Certificate(fs.readFileSync(files.certificate)).fingerprint256;
+  assert.notEqual(renewed.fingerprint, before.fingerprint);
+  assert.equal(renewed.fingerprint, expected);
+
+  fs.writeFileSync(files.certificate, "no certificate");
+  gateway.child.kill("SIGHUP");
+  while (!gateway.stderr.includes("not reloaded")) await once(gateway.child.stderr, "data");
+  assert.match(gateway.stderr, /cannot use the certificate/);
+  assert.equal((await ask(gateway, authority)).fingerprint, expected);
+  gateway.stderr = "";
+});
+
+test("a mistake in the TLS options is refused at its place before anything listens", async (t) => {
+  const folder = temporaryFolder(t);
+  const authority = new Authority(folder);
+  const one = authority.issue(["a.test"]);
+  const other = authority.issue(["b.test"]);
+  for (const [options, sentence] of [
+    [{ ...one, certificate: "/nowhere.pem" }, /cannot use the certificate '\/nowhere.pem': No such file/i],
+    [{ ...one, privateKey: other.privateKey }, /key values mismatch/],
+    [{ certificate: one.certificate }, /needs a "privateKey"/],
+    [{ certificates: [] }, /needs a certificate/],
+    [{ ...one, ciphers: "NONSENSE" }, /tls.ciphers 'NONSENSE'/],
+    [{ ...one, minVersion: "1.1" }, /minVersion/],
+    [{ ...one, clientCertificates: "required" }, /client_ca/],
+    [{ ...one, handshakeTimeout: "0s" }, /handshake_timeout/],
+  ]) {
+    const file = `${folder}/gateway.json`;
+    fs.writeFileSync(file, JSON.stringify({ listen: [{ address: "127.0.0.1:0", tls: options }], routes: [] }));
+    await assert.rejects(run(binary, ["--config", file, "--check"]), sentence);
+  }
+});
