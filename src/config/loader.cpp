@@ -85,6 +85,19 @@ void read_tls(Reader& listener, std::optional<TlsOptions>& tls) {
   reader->read("handshakeTimeout", options.handshake_timeout);
 }
 
+void read_upstream_tls(Reader& service, UpstreamTls& options) {
+  std::optional<Reader> reader = service.object("tls");
+  if (!reader) return;
+  reader->read("ca", options.ca);
+  reader->read("serverName", options.server_name);
+  reader->read("verify", options.verify);
+  reader->read_choice<TlsVersion>("minVersion", options.min_version,
+                                  {{"1.2", TlsVersion::tls_1_2}, {"1.3", TlsVersion::tls_1_3}});
+  if (reader->has("certificate") || reader->has("privateKey")) {
+    options.certificate = read_certificate(*reader);
+  }
+}
+
 void read_timeouts(Reader& service, UpstreamTimeouts& timeouts) {
   std::optional<Reader> reader = service.object("timeouts");
   if (!reader) return;
@@ -285,6 +298,7 @@ UpstreamOptions Loader::read_upstream(const std::string& name, Reader& service) 
   read_retries(service, options.retries);
   read_ejection(service, options.ejection);
   service.read("maxConnections", options.max_connections);
+  read_upstream_tls(service, options.tls);
   service.read("maxIdleConnections", options.max_idle_connections);
   service.read("keepAlive", options.keep_alive);
   service.read("queue", options.queue);

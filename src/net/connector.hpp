@@ -3,6 +3,7 @@
 // Env, so that a pool needs not know which.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,24 @@
 #include "gatewaykit/http/address.hpp"
 #include "net/stream.hpp"
 
+namespace gatewaykit::net {
+
+class Fd;
+class Poller;
+class TlsStream;
+
+/// Makes streams that are to speak TLS to one target.
+class TlsDialer {
+ public:
+  /// Over a socket that connects. Null where memory has run out.
+  virtual std::unique_ptr<TlsStream> dress(Fd fd, Poller& poller) const = 0;
+
+ protected:
+  ~TlsDialer() = default;
+};
+
+}  // namespace gatewaykit::net
+
 namespace gatewaykit {
 
 class Connector {
@@ -22,10 +41,13 @@ class Connector {
     IpAddress address;
     std::uint16_t port = 0;
     std::string path;  ///< Not empty: a Unix-domain socket (or "memory:name").
+    /// Not null: TLS, which is spoken once `connect` returns. Outlives that.
+    const net::TlsDialer* tls = nullptr;
   };
 
-  /// Opens a stream. Fails with connect_timeout, connect_failed or cancelled, origin upstream; with
-  /// connect_failed, origin gateway, where descriptors or memory of our own have run out.
+  /// Opens a stream. Fails with connect_timeout, connect_failed, cancelled, tls_failed or
+  /// tls_timeout (a handshake has as long as a connect), origin upstream; with connect_failed,
+  /// origin gateway, where descriptors or memory of our own have run out.
   virtual Task<Result<net::StreamPtr>> connect(Endpoint endpoint, Duration timeout) = 0;
 
   /// All addresses of a host name, off the loop thread. Fails with connect_failed.

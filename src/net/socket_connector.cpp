@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "net/socket.hpp"
+#include "net/tls_stream.hpp"
 
 namespace gatewaykit::net {
 
@@ -69,8 +70,14 @@ Task<Result<StreamPtr>> SocketConnector::connect(Endpoint endpoint, Duration tim
   const int connect_error = connected == 0 ? 0 : errno;
   if (connected != 0 && connect_error != EINPROGRESS) co_return connect_failed(connect_error);
 
-  auto stream = std::make_unique<SocketStream>(std::move(fd), loop_.poller());
-  if (!stream->ok()) co_return connect_failed(EMFILE);
+  std::unique_ptr<TlsStream> secured;
+  if (endpoint.tls != nullptr) secured = endpoint.tls->dress(std::move(fd), loop_.poller());
+  TlsStream* const tls = secured.get();
+  std::unique_ptr<SocketStream> stream = std::move(secured);
+  if (endpoint.tls == nullptr) {
+    stream = std::make_unique<SocketStream>(std::move(fd), loop_.poller());
+  }
+  if (stream == nullptr || !stream->ok()) co_return connect_failed(EMFILE);
   if (connect_error == EINPROGRESS) {
     const Wake wake = co_await stream->writable().wait(loop_.now() + timeout);
     if (wake == Wake::timeout) {
@@ -82,6 +89,10 @@ Task<Result<StreamPtr>> SocketConnector::connect(Endpoint endpoint, Duration tim
   socklen_t size = sizeof(error);
   ::getsockopt(stream->fd(), SOL_SOCKET, SO_ERROR, &error, &size);
   if (error != 0) co_return connect_failed(error);
+  if (tls != nullptr) {
+    Result<> done = co_await tls->handshake(loop_.now() + timeout, Origin::upstream);
+    if (!done) co_return std::move(done.error());
+  }
   co_return StreamPtr(std::move(stream));
 }
 

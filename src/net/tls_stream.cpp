@@ -114,16 +114,27 @@ Task<Result<>> TlsStream::handshake(TimePoint deadline, Origin origin) {
     const int why = SSL_get_error(ssl_.get(), done);
     if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
       met_clear_text_ = ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST;
-      co_return Error(Errc::tls_failed, origin, take_tls_error());
+      const bool is_retryable = origin == Origin::upstream;
+      co_return Error(Errc::tls_failed, origin, reason_of_failure(), is_retryable);
     }
     Event& ready = why == SSL_ERROR_WANT_READ ? readable() : writable();
     const Wake wake = co_await ready.wait(deadline);
     if (wake == Wake::cancelled) co_return Error(Errc::cancelled, origin);
-    if (wake == Wake::timeout) co_return Error(Errc::tls_timeout, origin, "no handshake in time");
+    if (wake == Wake::timeout) {
+      const bool is_retryable = origin == Origin::upstream;
+      co_return Error(Errc::tls_timeout, origin, "no handshake in time", is_retryable);
+    }
   }
   is_open_ = true;
   has_buffered_ = SSL_has_pending(ssl_.get()) == 1;
   co_return Result<>();
+}
+
+/// What is wrong with the other's certificate says more than that it could not be verified.
+std::string TlsStream::reason_of_failure() const {
+  std::string reason = take_tls_error();
+  const long verified = SSL_get_verify_result(ssl_.get());
+  return verified == X509_V_OK ? reason : reason + ": " + X509_verify_cert_error_string(verified);
 }
 
 IoResult TlsStream::send_clear(std::string_view text) noexcept {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "net/socket.hpp"
 #include "net/tls.hpp"
@@ -39,6 +40,7 @@ class TlsStream final : public SocketStream {
 
   IoResult send_some(const char* from, std::size_t size) noexcept;
   IoResult failed() noexcept;
+  std::string reason_of_failure() const;
   void say_goodbye() noexcept;
 
   SslPtr ssl_;

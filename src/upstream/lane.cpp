@@ -113,6 +113,7 @@ Connector::Endpoint Lane::endpoint(std::size_t index) const {
   Connector::Endpoint endpoint;
   endpoint.path = target_.url.path;
   endpoint.port = target_.url.port;
+  endpoint.tls = target_.tls.get();
   if (!addresses_.empty()) endpoint.address = addresses_[index];
   return endpoint;
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "upstream/target_url.hpp"
+#include "upstream/tls_target.hpp"
 
 namespace gatewaykit::upstream {
 
@@ -22,6 +23,7 @@ class Checker {
     check_retries();
     check_ejection();
     check_connections();
+    check_tls();
     return std::move(problems_);
   }
 
@@ -86,6 +88,16 @@ class Checker {
     require_positive(options_.queue_timeout, "queue_timeout");
     require(options_.dns_interval >= std::chrono::seconds(1),
             "dns_interval must be at least a second");
+  }
+
+  void check_tls() {
+    const auto is_secure = [](const UpstreamTarget& target) {
+      return target.url.starts_with("https://");
+    };
+    if (std::none_of(options_.targets.begin(), options_.targets.end(), is_secure)) return;
+    std::vector<std::string> problems;
+    make_client_context(options_.tls, problems);
+    for (const std::string& problem : problems) require(false, "{}", problem);
   }
 
   const UpstreamOptions& options_;

@@ -17,9 +17,10 @@ AddressBook book_for(const TargetUrl& url, Duration dns_interval) {
 }  // namespace
 
 Target::Target(TargetUrl target_url, std::uint32_t target_weight, EjectionPolicy policy,
-               Duration dns_interval)
+               Duration dns_interval, std::shared_ptr<const TlsTarget> secured)
     : url(std::move(target_url)),
       weight(target_weight),
+      tls(std::move(secured)),
       addresses(book_for(url, dns_interval)),
       ejection(policy) {}
 

@@ -5,17 +5,19 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "upstream/address_book.hpp"
 #include "upstream/ejection.hpp"
 #include "upstream/target_url.hpp"
+#include "upstream/tls_target.hpp"
 
 namespace gatewaykit::upstream {
 
 struct Target {
   Target(TargetUrl target_url, std::uint32_t target_weight, EjectionPolicy policy,
-         Duration dns_interval);
+         Duration dns_interval, std::shared_ptr<const TlsTarget> secured);
 
   /// A request to this target failed by the target's fault.
   void failed(TimePoint now) noexcept {
@@ -25,6 +27,7 @@ struct Target {
 
   const TargetUrl url;
   const std::uint32_t weight;
+  const std::shared_ptr<const TlsTarget> tls;  // Null for clear text.
   AddressBook addresses;
   Ejection ejection;
   std::atomic<std::uint32_t> in_flight{0};

@@ -8,6 +8,7 @@ namespace gatewaykit::upstream {
 namespace {
 
 constexpr std::uint16_t kHttpPort = 80;
+constexpr std::uint16_t kHttpsPort = 443;
 
 Error wrong(std::string_view what) {
   return Error(Errc::invalid_config, Origin::gateway, std::string(what));
@@ -68,7 +69,8 @@ std::optional<HostAndPort> split(std::string_view text) noexcept {
   return result;
 }
 
-Result<TargetUrl> parse_http(std::string_view text, std::string_view rest) {
+Result<TargetUrl> parse_http(std::string_view text, std::string_view rest, bool is_secure) {
+  const std::uint16_t default_port = is_secure ? kHttpsPort : kHttpPort;
   if (rest.ends_with('/')) rest.remove_suffix(1);
   if (rest.find_first_of("/?#") != std::string_view::npos) {
     return wrong("has a path, query or fragment, which a target cannot have");
@@ -79,7 +81,8 @@ Result<TargetUrl> parse_http(std::string_view text, std::string_view rest) {
 
   TargetUrl url;
   url.text = text;
-  url.port = kHttpPort;
+  url.is_secure = is_secure;
+  url.port = default_port;
   if (parts->has_port) {
     const std::optional<std::uint16_t> port = parse_port(parts->port);
     if (!port) return wrong("has a port that is not a number from 1 to 65535");
@@ -97,7 +100,7 @@ Result<TargetUrl> parse_http(std::string_view text, std::string_view rest) {
   }
   url.authority =
       parts->is_bracketed ? "[" + std::string(parts->host) + "]" : std::string(parts->host);
-  if (url.port != kHttpPort) url.authority += ":" + std::to_string(url.port);
+  if (url.port != default_port) url.authority += ":" + std::to_string(url.port);
   return url;
 }
 
@@ -105,9 +108,11 @@ Result<TargetUrl> parse_http(std::string_view text, std::string_view rest) {
 
 Result<TargetUrl> TargetUrl::parse(std::string_view text) {
   constexpr std::string_view kHttp = "http://";
+  constexpr std::string_view kHttps = "https://";
   constexpr std::string_view kUnix = "unix:";
   constexpr std::string_view kMemory = "memory:";
-  if (text.starts_with(kHttp)) return parse_http(text, text.substr(kHttp.size()));
+  if (text.starts_with(kHttp)) return parse_http(text, text.substr(kHttp.size()), false);
+  if (text.starts_with(kHttps)) return parse_http(text, text.substr(kHttps.size()), true);
 
   TargetUrl url;
   url.text = text;
@@ -123,8 +128,7 @@ Result<TargetUrl> TargetUrl::parse(std::string_view text) {
     if (!is_host_name(url.authority)) return wrong("has no valid name");
     return url;
   }
-  if (text.starts_with("https://")) return wrong("asks for TLS, which targets do not support yet");
-  return wrong("is not of the form http://HOST[:PORT]");
+  return wrong("is not of the form http://HOST[:PORT] or https://HOST[:PORT]");
 }
 
 }  // namespace gatewaykit::upstream

@@ -13,8 +13,8 @@
 
 namespace gatewaykit::upstream {
 
-/// "http://HOST[:PORT]" (HOST a name, an IPv4 address or "[v6]"), "unix:/PATH", or "memory:NAME"
-/// for the test kit's connector.
+/// "http://HOST[:PORT]" or "https://HOST[:PORT]" (HOST a name, an IPv4 address or "[v6]"),
+/// "unix:/PATH", or "memory:NAME" for the test kit's connector.
 struct TargetUrl {
   /// Fails with invalid_config; the detail says what is wrong with `text`, without naming it.
   static Result<TargetUrl> parse(std::string_view text);
@@ -24,7 +24,8 @@ struct TargetUrl {
   std::string host;       ///< A name to resolve; empty where there is nothing to resolve.
   std::optional<IpAddress> address;
   std::uint16_t port = 0;
-  std::string path;  ///< What the connector dials by path instead of by address.
+  bool is_secure = false;  ///< TLS.
+  std::string path;        ///< What the connector dials by path instead of by address.
 };
 
 }  // namespace gatewaykit::upstream

@@ -2,14 +2,35 @@
 #include "upstream/worker_pool.hpp"
 
 #include <algorithm>
+#include <string>
+
+#include "gatewaykit/core/error.hpp"
 
 namespace gatewaykit::upstream {
 
+namespace {
+
+std::string name_to_show(const TargetUrl& url, const UpstreamTls& options) {
+  if (!options.server_name.empty()) return options.server_name;
+  return url.address ? url.address->to_string() : url.host;
+}
+
+}  // namespace
+
 PoolShared::PoolShared(UpstreamOptions pool_options)
     : options(std::move(pool_options)), budget(options.retries.budget) {
+  std::vector<std::string> problems;
+  std::shared_ptr<SSL_CTX> context;
   for (const UpstreamTarget& target : options.targets) {
-    targets.push_back(std::make_unique<Target>(*TargetUrl::parse(target.url), target.weight,
-                                               options.ejection, options.dns_interval));
+    TargetUrl url = *TargetUrl::parse(target.url);
+    std::shared_ptr<const TlsTarget> tls;
+    if (url.is_secure) {
+      if (context == nullptr) context = make_client_context(options.tls, problems);
+      if (context == nullptr) throw ConfigError(std::move(problems));  // Its files have changed.
+      tls = std::make_shared<const TlsTarget>(context, name_to_show(url, options.tls));
+    }
+    targets.push_back(std::make_unique<Target>(std::move(url), target.weight, options.ejection,
+                                               options.dns_interval, std::move(tls)));
   }
 }
 

@@ -19,6 +19,7 @@
 #include "gatewaykit/export.hpp"
 #include "gatewaykit/http/request.hpp"
 #include "gatewaykit/http/response.hpp"
+#include "gatewaykit/upstream/tls.hpp"
 
 namespace gatewaykit {
 
@@ -85,6 +86,8 @@ struct UpstreamOptions {
   Duration queue_timeout = std::chrono::seconds(1);
   /// Names are resolved again this often; the last good addresses stay in use meanwhile.
   Duration dns_interval = std::chrono::seconds(30);
+  /// For targets with an https URL.
+  UpstreamTls tls = {};
 };
 
 /// A moment's view of a pool, over all workers.

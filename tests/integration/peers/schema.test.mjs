@@ -45,6 +45,7 @@ const whole = {
     { address: "unix:/tmp/never-bound", mode: "0660" },
   ],
   workers: 2, drainDelay: "1s", drainTimeout: "10s", maxConnections: "none", idleWhenFull: "1s",
+  succession: "/run/gateway.sock",
   services: {
     users: {
       targets: ["http://127.0.0.1:9000", { url: "unix:/run/users.sock", weight: 3 }],
@@ -54,6 +55,7 @@ const whole = {
       ejection: { consecutiveFailures: 3, base: "1s", longest: "30s" },
       maxConnections: 10, maxIdleConnections: 5, keepAlive: "50s", queue: 1, queueTimeout: "1s",
       dnsInterval: "30s",
+      tls: { ca: "ca.pem", serverName: "a.test", verify: true, minVersion: "1.3", certificate: "c.pem", privateKey: "k.pem" },
     },
     one: { targets: "http://127.0.0.1:9000", timeout: "5s" },
   },

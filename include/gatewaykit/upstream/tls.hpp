@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// TLS towards upstream targets with an https URL.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "gatewaykit/core/tls.hpp"
+
+namespace gatewaykit {
+
+/// By default a target must show a certificate for the host of its URL, issued by an authority that
+/// the system trusts. Sessions are resumed; targets are asked for HTTP/1.1 (ALPN).
+struct UpstreamTls {
+  /// PEM file of the only ones who may have issued the targets' certificates. Empty: the system's.
+  std::string ca = {};
+  /// The name to ask for (SNI) and to be shown, in place of the URL's host.
+  std::string server_name = {};
+  /// False: any certificate will do. Whoever is between can read and change everything.
+  bool verify = true;
+  /// What the gateway shows where a target asks for a certificate.
+  std::optional<TlsCertificate> certificate = std::nullopt;
+  TlsVersion min_version = TlsVersion::tls_1_2;
+};
+
+}  // namespace gatewaykit
