@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The JSON Schema of the configuration against what the gateway itself takes and refuses.
+// The JSON Schema of the configuration against what the gateway itself takes and refuses, and both
+// against the JSON that the documentation shows.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
@@ -18,15 +19,15 @@ const isValid = ajv.compile(schema);
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "gatewaykit-"));
 after(() => fs.rmSync(folder, { recursive: true }));
 
-function isTaken(config) {
+function check(text) {
   const file = path.join(folder, "config.json");
-  fs.writeFileSync(file, JSON.stringify(config));
-  return spawnSync(binary, ["--config", file, "--check"]).status === 0;
+  fs.writeFileSync(file, text);
+  return spawnSync(binary, ["--config", file, "--check"], { cwd: folder, encoding: "utf8" });
 }
 
 function agree(config, expected) {
   const what = JSON.stringify(config);
-  assert.equal(isTaken(config), expected, `the gateway ${expected ? "takes" : "refuses"} ${what}`);
+  assert.equal(check(what).status === 0, expected, `the gateway ${expected ? "takes" : "refuses"} ${what}`);
   assert.equal(isValid(config), expected, `the schema on ${what}: ${ajv.errorsText(isValid.errors)}`);
 }
 
@@ -123,5 +124,56 @@ test("both refuse values that are out of range or none of the words", () => {
     ["routes/5/redirect/status", 200], ["routes/2/service", "users"],
   ]) {
     agree(changed(whole, at.split("/"), (parent, key) => (parent[key] = value)), false);
+  }
+});
+
+/// The blocks of JSON in a document.
+function blocksOf(text) {
+  return [...text.matchAll(/^```json\n(.*?)^```$/gms)].map((match) => match[1]);
+}
+
+function read(file) {
+  return fs.readFileSync(path.join(root, file), "utf8");
+}
+
+function takeBoth(text) {
+  const { status, stderr } = check(text);
+  assert.equal(stderr, "", text);
+  assert.equal(status, 0, text);
+  assert.ok(isValid(JSON.parse(text)), `the schema on ${text}: ${ajv.errorsText(isValid.errors)}`);
+}
+
+test("both take the file that the README shows", () => {
+  const blocks = blocksOf(read("README.md"));
+  assert.notEqual(blocks.length, 0);
+  blocks.forEach(takeBoth);
+});
+
+const middlewares = read("include/gatewaykit/middleware/README.md");
+
+test("both take each snippet of the middlewares' documentation: a route, or an element of middleware", () => {
+  const blocks = blocksOf(middlewares);
+  assert.notEqual(blocks.length, 0);
+  for (const block of blocks) {
+    const isRoute = "path" in Object(JSON.parse(block));
+    takeBoth(`{
+      "listen": "127.0.0.1:0",
+      "services": {"users": {"targets": "http://127.0.0.1:9000"}},
+      "middleware": ["requestId"],
+      "routes": [${isRoute ? block : `{"path": "/*", "respond": "", "middleware": [${block}]}`}]
+    }`);
+  }
+});
+
+test("every middleware and every option of the schema is documented where its JSON is shown", () => {
+  const sections = middlewares.split(/^## /m);
+  const { properties } = schema.$defs.middleware.items.anyOf.find(({ type }) => type === "object");
+  assert.notEqual(Object.keys(properties).length, 0);
+  for (const [name, { properties: options }] of Object.entries(properties)) {
+    const section = sections.find((text) => blocksOf(text).some((block) => name in Object(JSON.parse(block))));
+    assert.ok(section, `there is JSON of ${name}`);
+    for (const option of Object.keys(options)) {
+      assert.match(section, new RegExp(`^\\|.*\\| \`${option}\` \\|`, "m"), `${name} tells of ${option}`);
+    }
   }
 });
