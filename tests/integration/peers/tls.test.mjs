@@ -51,6 +51,7 @@ async function ask(gateway, authority, { name = "a.test", path = "/", body, ...o
   });
   request.end(body);
   const [response] = await once(request, "response");
+  request.on("error", () => {});  // What fails from here on is told by the response.
   const { statusCode: status, headers, socket } = response;
   const fingerprint = socket.getPeerX509Certificate()?.fingerprint256;  // None in a resumed session.
   const content = Buffer.concat(await response.toArray());
