@@ -8,7 +8,7 @@ if(PkgConfig_FOUND)
 endif()
 
 find_path(Libuv_INCLUDE_DIR NAMES uv.h HINTS ${PC_Libuv_INCLUDE_DIRS})
-find_library(Libuv_LIBRARY NAMES uv HINTS ${PC_Libuv_LIBRARY_DIRS})
+find_library(Libuv_LIBRARY NAMES uv uv_a HINTS ${PC_Libuv_LIBRARY_DIRS})
 mark_as_advanced(Libuv_INCLUDE_DIR Libuv_LIBRARY)
 
 include(FindPackageHandleStandardArgs)
