@@ -150,10 +150,14 @@ int serve_file(const Arguments& arguments) {
     std::fprintf(stderr, "gateway: cannot read %s\n", arguments.config.c_str());
     return 1;
   }
+  if (arguments.checks_only) {
+    const auto problems = gk::config::check(*text, gk::config::Catalog());
+    tell(problems, arguments.config);
+    return problems.empty() ? 0 : 1;
+  }
   gk::config::Loaded loaded = gk::config::load(*text, gk::config::Catalog());
   tell(loaded.problems, arguments.config);
   if (!loaded.wiring) return 1;
-  if (arguments.checks_only) return 0;
   return serve(std::move(*loaded.wiring), arguments.config);
 }
 

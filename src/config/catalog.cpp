@@ -30,6 +30,7 @@ MiddlewarePtr make_access_log(Reader& reader) {
   std::vector<std::string> redact;
   reader.read("redact", redact);
   options.redact.insert(options.redact.end(), redact.begin(), redact.end());
+  if (reader.only_checks()) options.sink = [](std::string_view) {};  // In place of the file.
   return access_log(std::move(options));
 }
 
