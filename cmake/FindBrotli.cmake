@@ -16,11 +16,12 @@ foreach(part IN ITEMS common enc dec)
 endforeach()
 mark_as_advanced(Brotli_INCLUDE_DIR)
 
+set(Brotli_VERSION "${PC_Brotli_VERSION}")
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(
   Brotli
   REQUIRED_VARS Brotli_enc_LIBRARY Brotli_dec_LIBRARY Brotli_common_LIBRARY Brotli_INCLUDE_DIR
-  VERSION_VAR PC_Brotli_VERSION
+  VERSION_VAR Brotli_VERSION
   REASON_FAILURE_MESSAGE "on Debian: apt-get install libbrotli-dev")
 
 if(Brotli_FOUND AND NOT TARGET Brotli::encoder)

@@ -8,14 +8,15 @@ if(PkgConfig_FOUND)
 endif()
 
 find_path(Libuv_INCLUDE_DIR NAMES uv.h HINTS ${PC_Libuv_INCLUDE_DIRS})
-find_library(Libuv_LIBRARY NAMES uv HINTS ${PC_Libuv_LIBRARY_DIRS})
+find_library(Libuv_LIBRARY NAMES uv uv_a HINTS ${PC_Libuv_LIBRARY_DIRS})
 mark_as_advanced(Libuv_INCLUDE_DIR Libuv_LIBRARY)
 
+set(Libuv_VERSION "${PC_Libuv_VERSION}")
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(
   Libuv
   REQUIRED_VARS Libuv_LIBRARY Libuv_INCLUDE_DIR
-  VERSION_VAR PC_Libuv_VERSION
+  VERSION_VAR Libuv_VERSION
   REASON_FAILURE_MESSAGE "on Debian: apt-get install libuv1-dev")
 
 if(Libuv_FOUND AND NOT TARGET Libuv::Libuv)

@@ -12,11 +12,12 @@ find_path(Zstd_INCLUDE_DIR NAMES zstd.h HINTS ${PC_Zstd_INCLUDE_DIRS})
 find_library(Zstd_LIBRARY NAMES zstd zstd_static HINTS ${PC_Zstd_LIBRARY_DIRS})
 mark_as_advanced(Zstd_INCLUDE_DIR Zstd_LIBRARY)
 
+set(Zstd_VERSION "${PC_Zstd_VERSION}")
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(
   Zstd
   REQUIRED_VARS Zstd_LIBRARY Zstd_INCLUDE_DIR
-  VERSION_VAR PC_Zstd_VERSION
+  VERSION_VAR Zstd_VERSION
   REASON_FAILURE_MESSAGE "on Debian: apt-get install libzstd-dev")
 
 if(Zstd_FOUND AND NOT TARGET Zstd::Zstd)

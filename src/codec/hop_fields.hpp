@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // HopFields: what the fields that belong to one hop say (RFC 9110 section 7.6.1, RFC 9112 sections
 // 6 and 9): framing, persistence, upgrade. Reading them drops them from the section, together with
-// the fields that Connection nominates. Used by the HTTP/1 parsers; the writer and the options of
-// middlewares ask which fields these are.
+// the fields that Connection nominates. Used by the HTTP/1 parsers.
 #pragma once
 
 #include <cstddef>
@@ -14,25 +13,6 @@
 #include "codec/http1_message.hpp"
 
 namespace gatewaykit::codec {
-
-/// Fields that a message has for one hop alone: the codecs read and write them, whoever else puts
-/// them into a message.
-constexpr bool belongs_to_hop(Field field) noexcept {
-  switch (field) {
-    case Field::connection:
-    case Field::content_length:
-    case Field::host:
-    case Field::http2_settings:
-    case Field::keep_alive:
-    case Field::proxy_connection:
-    case Field::te:
-    case Field::transfer_encoding:
-    case Field::upgrade:
-      return true;
-    default:
-      return false;
-  }
-}
 
 struct HopFields {
   std::optional<std::uint64_t> content_length;

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <utility>
 
-#include "codec/hop_fields.hpp"
+#include "http/hop.hpp"
 
 namespace gatewaykit::codec {
 

@@ -4,8 +4,8 @@
 
 #include <string_view>
 
-#include "codec/hop_fields.hpp"
 #include "gatewaykit/http/headers.hpp"
+#include "http/hop.hpp"
 #include "http/scan.hpp"
 
 namespace gatewaykit {
@@ -13,7 +13,7 @@ namespace gatewaykit {
 /// Why no middleware may write a field of this name; empty where it may.
 inline std::string_view why_not_writable(std::string_view name) noexcept {
   if (!is_token(name)) return "is no field name";
-  if (codec::belongs_to_hop(field_of(name))) return "is written by the gateway alone";
+  if (belongs_to_hop(field_of(name))) return "is written by the gateway alone";
   return {};
 }
 

@@ -7,27 +7,11 @@
 #include <string_view>
 #include <tuple>
 
+#include "http/hop.hpp"
 #include "http/scan.hpp"
 
 namespace gatewaykit::routing {
 namespace {
-
-/// Fields that the codecs keep from the headers: a condition on one would never hold.
-bool is_framing(Field field) {
-  switch (field) {
-    case Field::connection:
-    case Field::content_length:
-    case Field::http2_settings:
-    case Field::keep_alive:
-    case Field::proxy_connection:
-    case Field::te:
-    case Field::transfer_encoding:
-    case Field::upgrade:
-      return true;
-    default:
-      return false;
-  }
-}
 
 std::optional<std::string> problem_of(const FieldCondition& condition) {
   if (!is_token(condition.name)) {
@@ -38,7 +22,7 @@ std::optional<std::string> problem_of(const FieldCondition& condition) {
   }
   const Field field = field_of(condition.name);
   if (field == Field::host) return "a condition on Host never holds; use the host of the match";
-  if (is_framing(field)) {
+  if (belongs_to_hop(field)) {
     return fmt::format("a condition on {} never holds: the field is not among the headers",
                        condition.name);
   }

@@ -77,8 +77,10 @@ Lease Exchange::take_idle() noexcept {
   return std::exchange(wants_fresh_connection_, false) ? Lease() : lane_->take_idle();
 }
 
-/// What the client, its deadline or our own queue brought about says nothing about the target.
+/// What the client, a deadline of the route or our own queue brought about says nothing about the
+/// target; that it took longer than the pool allows does.
 bool Exchange::is_target_to_blame(const Error& error, bool was_stale) const noexcept {
+  if (error.code == Errc::total_timeout && head_deadline_ < total_) return false;
   return error.origin == Origin::upstream && error.code != Errc::cancelled && !was_stale;
 }
 

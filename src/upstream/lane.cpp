@@ -2,6 +2,8 @@
 #include "upstream/lane.hpp"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include "upstream/http1_connection.hpp"
 #include "upstream/worker_pool.hpp"
@@ -15,9 +17,10 @@ constexpr Duration kLookupTimeout = std::chrono::seconds(5);
 /// The least that each of several addresses gets of the time for a connection.
 constexpr Duration kPerAddress = std::chrono::milliseconds(250);
 
-Error timed_out(Errc phase, Origin origin, TimePoint now, TimePoint exchange_deadline) {
+Error timed_out(Errc phase, Origin origin, TimePoint now, TimePoint exchange_deadline,
+                std::string detail = {}) {
   const bool is_over = now >= exchange_deadline;
-  return Error(is_over ? Errc::total_timeout : phase, origin, {}, !is_over);
+  return Error(is_over ? Errc::total_timeout : phase, origin, std::move(detail), !is_over);
 }
 
 }  // namespace
@@ -74,7 +77,7 @@ Task<Result<Lease>> Lane::dial(TimePoint deadline) {
   const TimePoint patience = env.executor->now() + pool_.options().timeouts.connect;
   const TimePoint end = std::min(patience, deadline);
   if (target_.addresses.version() == 0) {
-    Result<> known = co_await await_addresses(end);
+    Result<> known = co_await await_addresses(end, deadline);
     if (!known) co_return std::move(known.error());
   }
   refresh_addresses();
@@ -138,17 +141,18 @@ bool Lane::is_current(Http1Connection& connection) noexcept {
   return is_known;
 }
 
-Task<Result<>> Lane::await_addresses(TimePoint deadline) {
+Task<Result<>> Lane::await_addresses(TimePoint patience, TimePoint deadline) {
   const Env env = co_await current_env();
   start_lookup(env);
   Waiter waiter;
   lookup_waiters_.push(waiter);
-  const Wake wake = co_await waiter.event.wait(deadline);
+  const Wake wake = co_await waiter.event.wait(patience);
   lookup_waiters_.remove(waiter);
   if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
   if (target_.addresses.version() != 0) co_return Result<>();
   if (wake == Wake::signalled && lookup_failure_) co_return *lookup_failure_;
-  co_return Error(Errc::connect_timeout, Origin::upstream, "no DNS answer in time", true);
+  co_return timed_out(Errc::connect_timeout, Origin::upstream, env.executor->now(), deadline,
+                      "no DNS answer in time");
 }
 
 namespace {

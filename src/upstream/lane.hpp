@@ -70,7 +70,7 @@ class Lane {
 
   Task<Result<Lease>> wait_in_queue(TimePoint deadline);
   Task<Result<Lease>> dial(TimePoint deadline);
-  Task<Result<>> await_addresses(TimePoint deadline);
+  Task<Result<>> await_addresses(TimePoint patience, TimePoint deadline);
   Task<void> look_up();
   void end_lookup(Result<std::vector<IpAddress>> found, TimePoint now);
 

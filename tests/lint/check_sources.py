@@ -10,7 +10,7 @@ import re
 import sys
 
 FOLDERS = ("include", "src", "examples", "tests", "benchmarks", "cmake", ".ci")
-ROOT_FILES = ("CMakeLists.txt", "README.md", "ARCHITECTURE.md", "CHANGELOG.md")
+ROOT_FILES = ("CMakeLists.txt", "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "conanfile.py")
 SKIPPED_FOLDERS = {"node_modules", "corpus", "__pycache__"}
 TEXT_SUFFIXES = {".hpp", ".cpp", ".py", ".sh", ".mjs", ".cmake", ".txt", ".md", ".in"}
 LICENSED_SUFFIXES = TEXT_SUFFIXES - {".md"}

@@ -61,6 +61,7 @@ struct RetryPolicy {
 
 /// Passive health: a target that keeps failing (connect, timeout, broken answer) is left out for a
 /// while that doubles each time. With all of them ejected, all are used: some answer beats none.
+/// The pool's own timeouts count, a client that leaves and a shorter deadline of the route do not.
 struct EjectionPolicy {
   std::uint32_t consecutive_failures = 3;
   Duration base = std::chrono::seconds(1);

@@ -140,6 +140,16 @@ test("--check tells every problem and serves nothing", async (t) => {
   }
 });
 
+test("--check leaves no access log behind", async (t) => {
+  const log = path.join(temporaryFolder(t), "access.log");
+  const config = write("logs.json", {
+    listen: "127.0.0.1:0", middleware: [{ accessLog: { file: log } }], routes: [],
+  });
+  const checked = spawnGateway(t, ["--config", config, "--check"]);
+  assert.deepEqual(await checked.ended, { code: 0, signal: null });
+  assert.ok(!fs.existsSync(log));
+});
+
 test("a file goes with no option of the short form", async (t) => {
   const file = write("plain.json", { listen: "127.0.0.1:0", routes: [] });
   for (const options of [["--to", "http://a.test"], ["--listen", "127.0.0.1:0"], ["--workers", "2"]]) {

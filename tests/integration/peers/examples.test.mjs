@@ -5,13 +5,11 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
 import http from "node:http";
-import os from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { exchange, startOrigin } from "./processes.mjs";
+import { exchange, startOrigin, temporaryFolder } from "./processes.mjs";
 
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), "gatewaykit-"));
-after(() => fs.rmSync(folder, { recursive: true }));
+const folder = temporaryFolder({ after });
 const program = (name) => path.join(process.env.GATEWAYKIT_BIN_DIR, name);
 
 /// An example that serves: `port`, what it prints, and stop().

@@ -4,11 +4,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import Ajv2020 from "ajv/dist/2020.js";
-import { binary } from "./processes.mjs";
+import { binary, temporaryFolder } from "./processes.mjs";
 
 const here = path.dirname(new URL(import.meta.url).pathname);
 const root = path.join(here, "../../..");
@@ -16,8 +15,7 @@ const schema = JSON.parse(fs.readFileSync(path.join(root, "examples/gateway.sche
 const ajv = new Ajv2020({ strict: true, strictRequired: false });
 const isValid = ajv.compile(schema);
 
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), "gatewaykit-"));
-after(() => fs.rmSync(folder, { recursive: true }));
+const folder = temporaryFolder({ after });
 
 function check(text) {
   const file = path.join(folder, "config.json");

@@ -5,13 +5,11 @@ import { once } from "node:events";
 import fs from "node:fs";
 import http from "node:http";
 import net from "node:net";
-import os from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
-import { exchange, spawnGateway, startGateway, startOrigin } from "./processes.mjs";
+import { exchange, spawnGateway, startGateway, startOrigin, temporaryFolder } from "./processes.mjs";
 
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), "gatewaykit-"));
-after(() => fs.rmSync(folder, { recursive: true }));
+const folder = temporaryFolder({ after });
 const at = (name) => path.join(folder, name);
 
 function get(socketPath, target = "/") {

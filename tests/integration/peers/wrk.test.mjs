@@ -2,20 +2,17 @@
 // The gateway executable under load by wrk: no request fails, and each has its line in the log.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { startGateway, startOrigin } from "./processes.mjs";
+import { startGateway, startOrigin, temporaryFolder } from "./processes.mjs";
 
 const run = promisify(execFile);
 const kConnections = 32;
 
 test("wrk sees no error, and the access log has a line of JSON for each request", async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), "gateway-"));
-  t.after(() => rm(folder, { recursive: true }));
-  const log = join(folder, "access.log");
+  const log = join(temporaryFolder(t), "access.log");
   const origin = await startOrigin(t, (request, response) => response.end("hello"));
   const options = ["--workers", "2", "--request-id", "--access-log", log];
   const gateway = await startGateway(t, origin.url, { options });

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Targets that refuse, hang, lie, stop in the middle or send garbage; clients that leave.
+#include <optional>
+
 #include "catch.hpp"
 #include "gatewaykit/routing/context.hpp"
 #include "pool_world.hpp"
@@ -376,6 +378,51 @@ TEST_CASE("a deadline of the route ends the wait for the head") {
     CHECK(world.send(pool, ex, Request(Method::get, "/")).error->code == Errc::total_timeout);
   });
   CHECK(took == 400ms);
+}
+
+TEST_CASE("a deadline of the route says nothing about the target") {
+  World world;
+  UpstreamOptions options = to_users();
+  options.timeouts.total = 30s;
+  std::optional<FakeUpstream> target;
+  SECTION("that takes longer to answer") {
+    target.emplace(world.network, "memory:users");
+    world.executor.spawn(answer_raw(*target, "", false));
+  }
+  SECTION("that takes longer to be connected to") { world.network.ignore("memory:users"); }
+  SECTION("whose name takes longer to be found") {
+    options.targets = {"http://users.example:8000"};
+    world.network.set_host("users.example", {"10.0.0.1"}, 10s);
+  }
+  const UpstreamPool pool(options);
+  for (int i = 0; i < 5; ++i) {
+    TestExchange ex(world.executor);
+    ex.context().set_deadline(world.executor.now() + 400ms);
+    CHECK(world.send(pool, ex, Request(Method::get, "/")).error->code == Errc::total_timeout);
+  }
+  CHECK(pool.stats().targets.front().failures == 0);
+  CHECK_FALSE(pool.stats().targets.front().ejected);
+}
+
+TEST_CASE("the total time of the pool is the target's fault, whatever the route's deadline") {
+  World world;
+  UpstreamOptions options = to_users();
+  options.timeout = 400ms;
+  std::optional<FakeUpstream> target;
+  SECTION("while it answers") {
+    target.emplace(world.network, "memory:users");
+    world.executor.spawn(answer_raw(*target, "", false));
+  }
+  SECTION("while it is connected to") { world.network.ignore("memory:users"); }
+  const UpstreamPool pool(options);
+  const Duration later = GENERATE(Duration::zero(), Duration(1s));
+  for (int i = 0; i < 3; ++i) {
+    TestExchange ex(world.executor);
+    ex.context().set_deadline(world.executor.now() + 400ms + later);
+    CHECK(world.send(pool, ex, Request(Method::get, "/")).error->code == Errc::total_timeout);
+  }
+  CHECK(pool.stats().targets.front().failures == 3);
+  CHECK(pool.stats().targets.front().ejected);
 }
 
 TEST_CASE("a response that is cut or reset at any byte never ends cleanly") {
