@@ -70,8 +70,9 @@ int serve_file(const Arguments& arguments) {
     std::fprintf(stderr, "gateway: cannot read %s\n", arguments.config.c_str());
     return 1;
   }
+  const bool serves = !arguments.explains && !arguments.checks_only;
   const gk::config::Catalog catalog =
-      arguments.explains ? gk::config::Catalog::without_files() : gk::config::Catalog();
+      serves ? gk::config::Catalog() : gk::config::Catalog::without_files();
   gk::config::Loaded loaded = gk::config::load(*text, catalog);
   tell(loaded.problems, arguments.config);
   if (!loaded.wiring) return 1;

@@ -185,20 +185,15 @@ Handler read_redirect(Reader& reader) {
 
 }  // namespace
 
-Loader::Loader(std::string_view text, const Catalog& catalog, const Services& running,
-               bool only_checks)
-    : text_(text),
-      catalog_(catalog),
-      running_(running),
-      only_checks_(only_checks),
-      problems_(text) {}
+Loader::Loader(std::string_view text, const Catalog& catalog, const Services& running)
+    : text_(text), catalog_(catalog), running_(running), problems_(text) {}
 
 Loaded Loader::load() {
   const std::unique_ptr<const Node> document = parse_document(text_, problems_);
   if (document != nullptr && document->kind != Node::Kind::object) {
     problems_.add(document->offset, "", "must be an object");
   } else if (document != nullptr) {
-    Reader root(*document, "", problems_, only_checks_);
+    Reader root(*document, "", problems_);
     read(root);
   }
   check_routes();
@@ -434,11 +429,7 @@ void Loader::check_wiring() {
 }
 
 Loaded load(std::string_view text, const Catalog& catalog, const Services& running) {
-  return Loader(text, catalog, running, false).load();
-}
-
-std::vector<Problem> check(std::string_view text, const Catalog& catalog) {
-  return Loader(text, catalog, {}, true).load().problems;
+  return Loader(text, catalog, running).load();
 }
 
 std::vector<Problem> reload(Gateway& gateway, Wiring& running, std::string_view text,

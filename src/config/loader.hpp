@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loader: one run of config::load or config::check. Each part of the text has a function that
-// reads it.
+// Loader: one run of config::load. Each part of the text has a function that reads it.
 #pragma once
 
 #include <string>
@@ -16,7 +15,7 @@ namespace gatewaykit::config {
 
 class Loader {
  public:
-  Loader(std::string_view text, const Catalog& catalog, const Services& running, bool only_checks);
+  Loader(std::string_view text, const Catalog& catalog, const Services& running);
   Loaded load();
 
  private:
@@ -51,7 +50,6 @@ class Loader {
   std::string_view text_;
   const Catalog& catalog_;
   const Services& running_;
-  const bool only_checks_;
   Problems problems_;
   Wiring wiring_;
   std::map<std::string, ServiceUse, std::less<>> uses_;

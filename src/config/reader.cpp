@@ -74,17 +74,14 @@ std::optional<std::uint64_t> integer_of(const Node& node) {
 
 }  // namespace
 
-Reader::Reader(const Node& object, std::string pointer, Problems& problems, bool only_checks)
-    : object_(&object),
-      pointer_(std::move(pointer)),
-      problems_(&problems),
-      only_checks_(only_checks) {}
+Reader::Reader(const Node& object, std::string pointer, Problems& problems)
+    : object_(&object), pointer_(std::move(pointer)), problems_(&problems) {}
 
-Reader::Reader(std::shared_ptr<const Node> object, std::string pointer, Problems& problems,
-               bool only_checks)
-    : Reader(*object, std::move(pointer), problems, only_checks) {
-  owned_ = std::move(object);
-}
+Reader::Reader(std::shared_ptr<const Node> object, std::string pointer, Problems& problems)
+    : owned_(std::move(object)),
+      object_(owned_.get()),
+      pointer_(std::move(pointer)),
+      problems_(&problems) {}
 
 Reader::Reader(Reader&& other) noexcept
     : owned_(std::move(other.owned_)),
@@ -92,7 +89,6 @@ Reader::Reader(Reader&& other) noexcept
       pointer_(std::move(other.pointer_)),
       problems_(other.problems_),
       asked_(std::move(other.asked_)),
-      only_checks_(other.only_checks_),
       reports_others_(other.reports_others_) {}
 
 Reader::~Reader() {
@@ -296,8 +292,7 @@ std::vector<std::pair<std::string, Reader>> Reader::objects(std::string_view nam
       expected(member.value, pointer, "an object");
       continue;
     }
-    readers.emplace_back(member.name,
-                         Reader(member.value, std::move(pointer), *problems_, only_checks_));
+    readers.emplace_back(member.name, Reader(member.value, std::move(pointer), *problems_));
   }
   return readers;
 }
@@ -320,12 +315,12 @@ std::vector<Reader> Reader::list(std::string_view name, std::string_view short_f
 void Reader::add_element(const Node& element, std::string pointer, std::string_view short_form,
                          std::vector<Reader>& readers) {
   if (element.kind == Kind::object) {
-    readers.push_back(Reader(element, std::move(pointer), *problems_, only_checks_));
+    readers.push_back(Reader(element, std::move(pointer), *problems_));
   } else if (element.kind == Kind::string && !short_form.empty()) {
     Node object = object_at(element.offset);
     object.members.push_back({std::string(short_form), element.offset, element});
-    readers.push_back(Reader(std::make_shared<const Node>(std::move(object)), std::move(pointer),
-                             *problems_, only_checks_));
+    readers.push_back(
+        Reader(std::make_shared<const Node>(std::move(object)), std::move(pointer), *problems_));
   } else {
     expected(element, pointer, short_form.empty() ? "an object" : "a string or an object");
   }
@@ -350,8 +345,7 @@ void Reader::add_named(const Node& element, std::string pointer,
                        std::vector<std::pair<std::string, Reader>>& readers) {
   if (element.kind == Kind::string) {
     auto object = std::make_shared<const Node>(object_at(element.offset));
-    readers.emplace_back(element.text,
-                         Reader(std::move(object), std::move(pointer), *problems_, only_checks_));
+    readers.emplace_back(element.text, Reader(std::move(object), std::move(pointer), *problems_));
     return;
   }
   if (element.kind != Kind::object || element.members.size() != 1) {
@@ -365,7 +359,7 @@ void Reader::add_named(const Node& element, std::string pointer,
     expected(only.value, pointer, "an object");
     return;
   }
-  readers.emplace_back(only.name, Reader(only.value, std::move(pointer), *problems_, only_checks_));
+  readers.emplace_back(only.name, Reader(only.value, std::move(pointer), *problems_));
 }
 
 void Reader::problem(std::string_view name, std::string sentence) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // config::load: from the JSON text of a gateway (README, "A gateway from a file") to what a host
-// wires: listeners, pools, router. It opens the files of access logs, and no socket: a text is
+// wires: listeners, pools, router. It opens no socket (but the files of access logs): a text is
 // judged as a whole, and every mistake in it is told with its place, before anything of it is used.
-// config::check judges alone.
 #pragma once
 
 #include <map>
@@ -76,10 +75,6 @@ struct Loaded {
 /// pool, with its connections and all that it knows of its targets.
 GATEWAYKIT_EXPORT Loaded load(std::string_view text, const Catalog& catalog,
                               const Services& running = {});
-
-/// Tells what is wrong with `text`, and touches nothing outside: whether the files that it names
-/// can be opened is for `load` to find.
-GATEWAYKIT_EXPORT std::vector<Problem> check(std::string_view text, const Catalog& catalog);
 
 /// Has `gateway`, which serves `running`, serve `text` from now on: exchanges that run go on by the
 /// old routes. Where the text has problems, or changes what cannot change, nothing happens but that

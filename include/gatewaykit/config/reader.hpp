@@ -111,9 +111,6 @@ class GATEWAYKIT_EXPORT Reader {
   void problem(std::string_view name, std::string sentence);
   /// Members that nobody asks for are no mistake (any more).
   void ignore_others() noexcept { reports_others_ = false; }
-  /// The text is judged and nothing will come of it (config::check): whoever wires from it says
-  /// what is wrong, and opens, creates and starts nothing.
-  bool only_checks() const noexcept { return only_checks_; }
   /// The JSON pointer of the object (RFC 6901), and where in the text it begins.
   const std::string& pointer() const noexcept { return pointer_; }
   std::size_t offset() const noexcept;
@@ -124,9 +121,8 @@ class GATEWAYKIT_EXPORT Reader {
 
  private:
   friend class Loader;
-  Reader(const Node& object, std::string pointer, Problems& problems, bool only_checks);
-  Reader(std::shared_ptr<const Node> object, std::string pointer, Problems& problems,
-         bool only_checks);
+  Reader(const Node& object, std::string pointer, Problems& problems);
+  Reader(std::shared_ptr<const Node> object, std::string pointer, Problems& problems);
 
   std::string pointer_of(std::string_view member) const;
   const Node* find(std::string_view name);
@@ -149,7 +145,6 @@ class GATEWAYKIT_EXPORT Reader {
   std::string pointer_;
   Problems* problems_;
   std::vector<std::string> asked_;
-  bool only_checks_;
   bool reports_others_ = true;
 };
 
