@@ -17,7 +17,7 @@ namespace gatewaykit::upstream {
 
 struct Target {
   Target(TargetUrl target_url, std::uint32_t target_weight, EjectionPolicy policy,
-         Duration dns_interval, std::shared_ptr<const TlsTarget> secured);
+         Duration dns_interval, std::shared_ptr<const TlsTarget> secured = nullptr);
 
   /// A request to this target failed by the target's fault.
   void failed(TimePoint now) noexcept {
