@@ -39,6 +39,7 @@ class GatewaykitRecipe(ConanFile):
 
     def requirements(self):
         self.requires("libuv/[>=1.44 <2]")
+        self.requires("openssl/[>=3.0 <4]")
         self.requires("fmt/[>=9 <12]", visible=False)
         self.requires("nlohmann_json/[>=3.11 <4]", visible=False)
         for name in self._codings():
@@ -95,7 +96,8 @@ class GatewaykitRecipe(ConanFile):
         library.set_property("cmake_target_name", "gatewaykit::gatewaykit")
         library.set_property("pkg_config_name", "gatewaykit")
         library.libs = ["gatewaykit"]
-        library.requires = ["libuv::libuv"] + [CODINGS[name][1] for name in self._codings()]
+        library.requires = ["libuv::libuv", "openssl::openssl"]
+        library.requires += [CODINGS[name][1] for name in self._codings()]
         library.system_libs = ["pthread"]
 
         testing = self.cpp_info.components["testing"]

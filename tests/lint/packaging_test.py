@@ -21,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMES = {
     "fmt": ("fmt", "fmt"),
     "Libuv": ("libuv", "libuv"),
+    "OpenSSL": ("openssl", "openssl"),
     "nlohmann_json": ("nlohmann-json", "nlohmann_json"),
     "ZLIB": ("zlib", "zlib"),
     "Brotli": ("brotli", "brotli"),

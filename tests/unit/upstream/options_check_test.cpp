@@ -91,7 +91,7 @@ TEST_CASE("each mistake is named in a sentence with the pool's name") {
 
 TEST_CASE("all mistakes are named at once") {
   UpstreamOptions options = sound();
-  options.targets = {"ftp://x", "https://y"};
+  options.targets = {"ftp://x", "gopher://y"};
   options.timeouts.idle = -1s;
   options.ejection.consecutive_failures = 0;
   CHECK(problems_with(options).size() == 4);

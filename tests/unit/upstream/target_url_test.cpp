@@ -47,14 +47,24 @@ TEST_CASE("a Unix-domain socket and the test kit's streams are dialled by path")
   CHECK(memory->authority == "origin");
 }
 
+TEST_CASE("https means TLS and another default port") {
+  const auto url = TargetUrl::parse("https://users.test");
+  REQUIRE(url);
+  CHECK(url->is_secure);
+  CHECK(url->port == 443);
+  CHECK(url->authority == "users.test");
+  CHECK(TargetUrl::parse("https://users.test:80")->authority == "users.test:80");
+}
+
 TEST_CASE("whatever else a target's URL may be is refused with a reason") {
-  const std::string text = GENERATE(
-      as<std::string>(), "", "10.0.0.1:80", "https://10.0.0.1", "ftp://10.0.0.1", "http://",
-      "http://:80", "http://host:", "http://host:0", "http://host:65536", "http://host:8x",
-      "http://host:-1", "http://host/path", "http://host?x", "http://host#x", "http://user@host",
-      "http://::1", "http://[::1", "http://[::1]x", "http://[host]", "http://[]",
-      "http://[1.2.3.4]", "http://1.2.3.400", "http://1.2.3", "http://ho st", "http://h\r\nost",
-      "http://.host", "http://host//", "unix:", "unix:relative", "memory:", "memory:a b");
+  const std::string text =
+      GENERATE(as<std::string>(), "", "10.0.0.1:80", "https://", "https://host/path",
+               "ftp://10.0.0.1", "http://", "http://:80", "http://host:", "http://host:0",
+               "http://host:65536", "http://host:8x", "http://host:-1", "http://host/path",
+               "http://host?x", "http://host#x", "http://user@host", "http://::1", "http://[::1",
+               "http://[::1]x", "http://[host]", "http://[]", "http://[1.2.3.4]",
+               "http://1.2.3.400", "http://1.2.3", "http://ho st", "http://h\r\nost",
+               "http://.host", "http://host//", "unix:", "unix:relative", "memory:", "memory:a b");
   CAPTURE(text);
   const auto url = TargetUrl::parse(text);
   REQUIRE_FALSE(url);
