@@ -65,6 +65,11 @@ TlsCertificate read_certificate(Reader& reader) {
   return certificate;
 }
 
+void read_min_version(Reader& tls, TlsVersion& version) {
+  tls.read_choice<TlsVersion>("minVersion", version,
+                              {{"1.2", TlsVersion::tls_1_2}, {"1.3", TlsVersion::tls_1_3}});
+}
+
 /// One certificate is written beside the other keys, several are a list.
 void read_tls(Reader& listener, std::optional<TlsOptions>& tls) {
   std::optional<Reader> reader = listener.object("tls");
@@ -74,8 +79,7 @@ void read_tls(Reader& listener, std::optional<TlsOptions>& tls) {
   for (Reader& each : reader->list("certificates", "certificate")) {
     options.certificates.push_back(read_certificate(each));
   }
-  reader->read_choice<TlsVersion>("minVersion", options.min_version,
-                                  {{"1.2", TlsVersion::tls_1_2}, {"1.3", TlsVersion::tls_1_3}});
+  read_min_version(*reader, options.min_version);
   reader->read("ciphers", options.ciphers);
   reader->read_choice<ClientCertificates>("clientCertificates", options.client_certificates,
                                           {{"none", ClientCertificates::none},
@@ -91,8 +95,7 @@ void read_upstream_tls(Reader& service, UpstreamTls& options) {
   reader->read("ca", options.ca);
   reader->read("serverName", options.server_name);
   reader->read("verify", options.verify);
-  reader->read_choice<TlsVersion>("minVersion", options.min_version,
-                                  {{"1.2", TlsVersion::tls_1_2}, {"1.3", TlsVersion::tls_1_3}});
+  read_min_version(*reader, options.min_version);
   if (reader->has("certificate") || reader->has("privateKey")) {
     options.certificate = read_certificate(*reader);
   }

@@ -60,7 +60,7 @@ class Gatherer {
 }  // namespace
 
 TlsStream::TlsStream(Fd fd, Poller& poller, SslPtr ssl, std::shared_ptr<const void> context)
-    : SocketStream(std::move(fd), poller), ssl_(std::move(ssl)), context_(std::move(context)) {
+    : SocketStream(std::move(fd), poller), context_(std::move(context)), ssl_(std::move(ssl)) {
   BIO* const bio = BIO_new(bio_method());
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);

@@ -43,8 +43,8 @@ class TlsStream final : public SocketStream {
   std::string reason_of_failure() const;
   void say_goodbye() noexcept;
 
+  std::shared_ptr<const void> context_;  // Outlives what was made from it.
   SslPtr ssl_;
-  std::shared_ptr<const void> context_;
   bool is_open_ = false;  // The handshake is done, and nothing has failed.
   bool met_clear_text_ = false;
 };

@@ -188,12 +188,17 @@ Bequest::Bequest(net::Loop& loop, const std::string& path, Estate estate, const 
   const net::SocketAddress where = address_of(new_path);
   ::unlink(new_path.c_str());
   ::fchmod(fd_.get(), S_IRUSR | S_IWUSR);
-  const bool listens = ::bind(fd_.get(), where.get(), where.size) == 0 &&
-                       ::listen(fd_.get(), 8) == 0 &&
-                       loop_.poller().add_listener(fd_.get(), *this) == 0;
-  if (!listens) refuse(path, std::strerror(errno));
-  if (::rename(new_path.c_str(), path.c_str()) != 0) refuse(path, std::strerror(errno));
+  const bool is_placed = ::bind(fd_.get(), where.get(), where.size) == 0 &&
+                         ::listen(fd_.get(), 8) == 0 &&
+                         ::rename(new_path.c_str(), path.c_str()) == 0;
+  if (!is_placed) {
+    const int error = errno;
+    ::unlink(new_path.c_str());
+    refuse(path, std::strerror(error));
+  }
   name_ = std::make_unique<UnixPath>(path);
+  const int error = loop_.poller().add_listener(fd_.get(), *this);
+  if (error != 0) refuse(path, std::strerror(error));
 }
 
 Bequest::~Bequest() = default;

@@ -7,6 +7,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { after, test } from "node:test";
 import Ajv2020 from "ajv/dist/2020.js";
+import { Authority } from "./authority.mjs";
 import { binary, temporaryFolder } from "./processes.mjs";
 
 const here = path.dirname(new URL(import.meta.url).pathname);
@@ -16,6 +17,10 @@ const ajv = new Ajv2020({ strict: true, strictRequired: false });
 const isValid = ajv.compile(schema);
 
 const folder = temporaryFolder({ after });
+
+// The files that the texts name.
+const authority = new Authority(folder, "internal-ca");
+authority.issue(["a.test"], { file: "a" });
 
 function check(text) {
   const file = path.join(folder, "config.json");
@@ -40,6 +45,11 @@ const whole = {
         bodyIdle: "10s", bodyRate: "none", idle: "1m", sendIdle: "60s", halfClose: "500ms",
       },
       trustedProxies: ["10.0.0.0/8"], clientField: "forwarded", encodedSlash: "keep",
+      tls: {
+        certificates: [{ certificate: "a.pem", privateKey: "a.key" }], minVersion: "1.3",
+        ciphers: "ECDHE+AESGCM", clientCertificates: "optional", clientCa: "internal-ca.pem",
+        handshakeTimeout: "5s",
+      },
     },
     { address: "unix:/tmp/never-bound", mode: "0660" },
   ],

@@ -23,14 +23,6 @@ namespace {
 
 const std::string kGet = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
 
-Router answering(std::string content) {
-  Router router;
-  router.get("/", [content = std::move(content)](Context&) -> Task<Response> {
-    co_return Response::text(Status::ok, content);
-  });
-  return router;
-}
-
 /// The host's loop. Closing it fails where anything is left on it.
 struct HostLoop {
   HostLoop() { uv_loop_init(&loop); }

@@ -24,14 +24,6 @@ namespace {
 
 const std::string kGet = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 
-Router answering(std::string content) {
-  Router router;
-  router.get("/", [content = std::move(content)](Context&) -> Task<Response> {
-    co_return Response::text(Status::ok, content);
-  });
-  return router;
-}
-
 /// A number of /proc/self/status, such as "Threads" or "VmRSS" (KiB).
 long status_of_process(const std::string& name) {
   std::ifstream status("/proc/self/status");

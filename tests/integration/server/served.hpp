@@ -93,6 +93,15 @@ inline UpstreamOptions upstream_of(const SocketUpstream& origin) {
   return options;
 }
 
+/// Answers GET / with `content`.
+inline Router answering(std::string content) {
+  Router router;
+  router.get("/", [content = std::move(content)](Context&) -> Task<Response> {
+    co_return Response::text(Status::ok, content);
+  });
+  return router;
+}
+
 /// Forwards every request to `origin`.
 inline Router forwarding_to(const SocketUpstream& origin) {
   Router router;
