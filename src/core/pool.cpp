@@ -65,7 +65,8 @@ struct Cache {
 constinit thread_local Cache cache;
 
 constexpr std::size_t class_of(std::size_t size) noexcept {
-  if (size <= kFineLimit) return (size - 1) / kFineStep;
+  if (size <= kFineLimit) [[likely]]
+    return (size - 1) / kFineStep;
   return kFineClasses +
          static_cast<std::size_t>(std::bit_width((size - kCoarseSlack - 1) / kFineLimit));
 }
@@ -84,16 +85,20 @@ static_assert(class_of(kCoarseLimit) == kClasses - 1);
 // Zero wraps around: nothing to pool there either.
 constexpr bool is_pooled(std::size_t size) noexcept { return size - 1 < kCoarseLimit; }
 
-Block* pop(FreeList& list) noexcept {
-  Block* const block = list.head;
-  list.head = block->next;
+Block* pop(FreeList& list, Block* head) noexcept {
+  list.head = head->next;
   if (--list.count < list.low_water) list.low_water = list.count;
-  return block;
+  return head;
+}
+
+void push(FreeList& list, void* block) noexcept {
+  list.head = ::new (block) Block{list.head};
+  ++list.count;
 }
 
 void release(std::size_t index, std::uint32_t blocks) noexcept {
   FreeList& list = cache.lists[index];
-  for (; blocks > 0; --blocks) ::operator delete(pop(list));
+  for (; blocks > 0; --blocks) ::operator delete(pop(list, list.head));
 }
 
 // Frees this thread's blocks when the thread ends.
@@ -108,45 +113,56 @@ struct Closer {
   }
 };
 
-// The first use on a thread, or a full list: true where the list takes a block now.
-[[gnu::noinline]] bool make_room(FreeList& list) noexcept {
-  if (!cache.is_open && !cache.is_over) {
-    static thread_local Closer closer;
-    static_cast<void>(closer);
-    cache.is_open = true;
-    for (std::size_t i = 0; i < kClasses; ++i) {
-      const std::size_t bytes = i < kFineClasses ? kFineCache : kCoarseCache;
-      cache.lists[i].most = static_cast<std::uint32_t>(bytes / bytes_of(i));
+void open_cache() noexcept {
+  static thread_local Closer closer;
+  static_cast<void>(closer);
+  cache.is_open = true;
+  for (std::size_t i = 0; i < kClasses; ++i) {
+    const std::size_t bytes = i < kFineClasses ? kFineCache : kCoarseCache;
+    cache.lists[i].most = static_cast<std::uint32_t>(bytes / bytes_of(i));
+  }
+}
+
+// What is rare is kept out of the two functions below, so that these need no registers saved.
+[[gnu::noinline]] void* allocate_anew(std::size_t size) {
+  return ::operator new(is_pooled(size) ? bytes_of(class_of(size)) : size);
+}
+
+// The first use on a thread, a full list, or a block that was never of the pool.
+[[gnu::noinline]] void deallocate_rarely(void* block, std::size_t size) noexcept {
+  if (is_pooled(size)) {
+    if (!cache.is_open && !cache.is_over) open_cache();
+    FreeList& list = cache.lists[class_of(size)];
+    if (list.count < list.most) {
+      push(list, block);
+      return;
     }
   }
-  return list.count < list.most;
+  ::operator delete(block);
 }
 
 }  // namespace
 
 void* pool_allocate(std::size_t size) {
-  if (!is_pooled(size)) [[unlikely]]
-    return ::operator new(size);
-  const std::size_t index = class_of(size);
-  FreeList& list = cache.lists[index];
-  if (list.head == nullptr) [[unlikely]]
-    return ::operator new(bytes_of(index));
-  return pop(list);
+  if (is_pooled(size)) [[likely]] {
+    FreeList& list = cache.lists[class_of(size)];
+    Block* const head = list.head;
+    if (head != nullptr) [[likely]]
+      return pop(list, head);
+  }
+  return allocate_anew(size);
 }
 
 void pool_deallocate(void* block, std::size_t size) noexcept {
   if (block == nullptr) return;
-  if (!is_pooled(size)) [[unlikely]] {
-    ::operator delete(block);
-    return;
+  if (is_pooled(size)) [[likely]] {
+    FreeList& list = cache.lists[class_of(size)];
+    if (list.count < list.most) [[likely]] {
+      push(list, block);
+      return;
+    }
   }
-  FreeList& list = cache.lists[class_of(size)];
-  if (list.count >= list.most && !make_room(list)) [[unlikely]] {
-    ::operator delete(block);
-    return;
-  }
-  list.head = ::new (block) Block{list.head};
-  ++list.count;
+  deallocate_rarely(block, size);
 }
 
 void pool_trim() noexcept {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <cstdint>
+#include <cstring>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -33,6 +35,42 @@ constexpr char short_escape(char c) noexcept {
     default:
       return 0;
   }
+}
+
+/// Whether a byte of `word` is not plain. It may say so of one that is: then the bytes are looked
+/// at one by one.
+template <class Word>
+constexpr bool has_special(Word word) noexcept {
+  constexpr Word kOnes = static_cast<Word>(~Word{0}) / 0xff;
+  constexpr Word kHighs = kOnes * 0x80;
+  const auto zero = [](Word bytes) { return (bytes - kOnes) & ~bytes; };
+  const Word special = (word - kOnes * 0x20)    // Below 0x20.
+                       | word | (word + kOnes)  // 0x7f and above.
+                       | zero(word ^ kOnes * '"') | zero(word ^ kOnes * '\\');
+  return (special & kHighs) != 0;
+}
+static_assert(!has_special(std::uint64_t{0x7e20215b5d23307a}));
+static_assert(has_special(std::uint32_t{0x7e205c21}) && has_special(std::uint32_t{0x7e202221}));
+static_assert(has_special(std::uint32_t{0x1f202121}) && has_special(std::uint32_t{0x21217f21}));
+
+/// Copies a text of sizeof(Word) to twice as many bytes, as two words that may overlap.
+template <class Word>
+bool copy_two_words(char* out, const char* in, std::size_t size) noexcept {
+  Word first;
+  Word last;
+  std::memcpy(&first, in, sizeof first);
+  std::memcpy(&last, in + size - sizeof last, sizeof last);
+  if (has_special(first) || has_special(last)) return false;
+  std::memcpy(out, &first, sizeof first);
+  std::memcpy(out + size - sizeof last, &last, sizeof last);
+  return true;
+}
+
+/// Copies less than 16 bytes; false, with nothing of worth written, where one needs an escape.
+bool copy_short(char* out, const char* in, std::size_t size) noexcept {
+  if (size >= 8) return copy_two_words<std::uint64_t>(out, in, size);
+  if (size >= 4) return copy_two_words<std::uint32_t>(out, in, size);
+  return false;
 }
 
 }  // namespace
@@ -67,6 +105,11 @@ const char* JsonLine::copy_plain(const char* in, const char* end) noexcept {
     if (plain < 16) return in;
   }
 #endif
+  const auto rest = static_cast<std::size_t>(stop - in);
+  if (rest < 16 && copy_short(out_, in, rest)) {
+    out_ += rest;
+    return stop;
+  }
   while (in != stop && is_plain(*in)) *out_++ = *in++;
   return in;
 }
