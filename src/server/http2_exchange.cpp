@@ -142,7 +142,8 @@ Task<void> Http2Exchange::send() {
       if (is_open_) connection_.resume(*this);
       continue;
     }
-    const Wake wake = co_await progress_.wait(is_tunnel_ ? kNever : progressed_at_ + patience);
+    const TimePoint deadline = is_tunnel_ ? kNever : progressed_at_ + patience;
+    const Wake wake = co_await progress_.wait(deadline);
     if (wake == Wake::cancelled && !is_done()) failure_ = Error(Errc::cancelled, Origin::client);
     const bool is_stuck = env.executor->now() - progressed_at_ >= patience;
     if (wake == Wake::timeout && is_stuck) failure_ = Error(Errc::idle_timeout, Origin::client);
