@@ -171,7 +171,9 @@ TEST_CASE("a request that begins and does not go on is answered 408") {
   }
   SECTION("byte by byte: the time is for the whole head") {
     const std::string slow = get("/slow", "X-A: " + std::string(1000, 'a'));
-    for (std::size_t i = 0; i < slow.size() && served.gateway().stats().requests == 0; ++i) {
+    const std::size_t line = slow.find('\n') + 1;  // Known, however busy the machine is.
+    client.write(slow.substr(0, line));
+    for (std::size_t i = line; i < slow.size() && served.gateway().stats().requests == 0; ++i) {
       client.write(slow.substr(i, 1));
       std::this_thread::sleep_for(5ms);
     }
