@@ -7,6 +7,7 @@
 #include "gatewaykit/middleware/body_limit.hpp"
 #include "gatewaykit/middleware/compression.hpp"
 #include "gatewaykit/middleware/cors.hpp"
+#include "gatewaykit/middleware/grpc_web.hpp"
 #include "gatewaykit/middleware/header_rules.hpp"
 #include "gatewaykit/middleware/ip_filter.hpp"
 #include "gatewaykit/middleware/proxy.hpp"

@@ -8,6 +8,7 @@
 #include "gatewaykit/middleware/body_limit.hpp"
 #include "gatewaykit/middleware/compression.hpp"
 #include "gatewaykit/middleware/cors.hpp"
+#include "gatewaykit/middleware/grpc_web.hpp"
 #include "gatewaykit/middleware/header_rules.hpp"
 #include "gatewaykit/middleware/ip_filter.hpp"
 #include "gatewaykit/middleware/request_id.hpp"
@@ -136,6 +137,7 @@ Catalog::Catalog() {
   add("bodyLimit", &make_body_limit);
   add("compression", &make_compression);
   add("cors", &make_cors);
+  add("grpcWeb", [](Reader&) { return grpc_web(); });
   add("headers", &make_headers);
   add("ipFilter", &make_ip_filter);
   add("requestId", &make_request_id);

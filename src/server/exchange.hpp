@@ -13,7 +13,7 @@
 #include "server/served_routes.hpp"
 
 namespace gatewaykit {
-class Chain;
+struct Chain;
 }
 
 namespace gatewaykit::server {

@@ -70,7 +70,7 @@ bool is_grpc(const Request& request) noexcept {
   const std::optional<std::string_view> type = request.headers.get(Field::content_type);
   if (!type || !equals_lower(type->substr(0, kType.size()), kType)) return false;
   const std::string_view rest = type->substr(kType.size());
-  return rest.empty() || rest.front() == '+' || rest.front() == ';' || rest.front() == ' ';
+  return rest.empty() || std::string_view("+-; ").find(rest.front()) != std::string_view::npos;
 }
 
 std::optional<Duration> parse_grpc_timeout(std::string_view text) noexcept {
@@ -99,9 +99,9 @@ std::optional<Duration> parse_grpc_timeout(std::string_view text) noexcept {
   }
 }
 
-void render_grpc_error(Response& response) {
+void render_grpc_error(const Request& request, Response& response) {
   const GrpcStatus status = grpc_status_of(response.status);
-  response.headers.set("content-type", "application/grpc");
+  response.headers.set("content-type", *request.headers.get(Field::content_type));
   response.headers.set("grpc-status", std::to_string(static_cast<int>(status)));
   response.headers.set("grpc-message", encode_message(response.problem_detail()));
   response.status = Status::ok;

@@ -13,14 +13,15 @@
 
 namespace gatewaykit::server {
 
-/// By its Content-Type: application/grpc, or with a suffix, such as application/grpc+proto; not
-/// gRPC-Web.
+/// By its Content-Type: application/grpc, or with a suffix, such as application/grpc+proto, or
+/// application/grpc-web.
 bool is_grpc(const Request& request) noexcept;
 
 /// A value of grpc-timeout: at most eight digits and a unit, "100m". Nothing where it is malformed.
 std::optional<Duration> parse_grpc_timeout(std::string_view text) noexcept;
 
-/// Turns a refusal or failure into an answer with trailers alone: 200, grpc-status, grpc-message.
-void render_grpc_error(Response& response);
+/// Turns a refusal or failure of `request` into an answer with trailers alone: 200, grpc-status,
+/// grpc-message.
+void render_grpc_error(const Request& request, Response& response);
 
 }  // namespace gatewaykit::server

@@ -21,7 +21,7 @@ void GatewayShared::render(const Context& context, Response& response) const {
     return;
   }
   if (is_grpc(context.request())) {
-    render_grpc_error(response);
+    render_grpc_error(context.request(), response);
     return;
   }
   const RequestId* const id = context.get<RequestId>();

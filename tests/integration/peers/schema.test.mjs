@@ -70,7 +70,7 @@ const whole = {
   },
   middleware: [
     "requestId", { requestId: { field: "x-id" } }, { accessLog: { file: "-", buffer: "1MiB", redact: ["pin"] } },
-    { bodyLimit: { bytes: 100 } }, { timeout: { after: "5s" } },
+    "grpcWeb", { grpcWeb: {} }, { bodyLimit: { bytes: 100 } }, { timeout: { after: "5s" } },
     { headers: { request: { set: { "x-a": "{client}" }, remove: ["x-b"] }, response: { append: { "x-c": "d" } } } },
     { ipFilter: { allow: ["10.0.0.0/8"], of: "peer", allowUnix: true } },
     { cors: { origins: ["https://a.test"], methods: ["PUT"], headers: ["x"], exposedHeaders: ["y"], credentials: true, maxAge: "1h", privateNetwork: true } },

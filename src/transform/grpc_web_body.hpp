@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The content of gRPC-Web calls: of a request, out of base64; of a response, with its trailers as
+// the last frame (flag 0x80, length, lines of HTTP/1.1), in base64 where the client wants that.
+#pragma once
+
+#include <optional>
+
+#include "gatewaykit/http/body.hpp"
+#include "transform/base64_decoder.hpp"
+
+namespace gatewaykit::transform {
+
+class GrpcWebRequestBody final : public BodyFilter {
+ public:
+  explicit GrpcWebRequestBody(Body inner) noexcept : BodyFilter(std::move(inner)) {}
+
+  Task<Result<Chunk>> read() override;
+  std::optional<std::uint64_t> size() const override { return std::nullopt; }
+
+ private:
+  Result<Chunk> decode(const Chunk& text);
+
+  Base64Decoder decoder_;
+  std::optional<Error> failure_;
+};
+
+class GrpcWebResponseBody final : public BodyFilter {
+ public:
+  GrpcWebResponseBody(Body inner, bool is_text) noexcept
+      : BodyFilter(std::move(inner)), is_text_(is_text) {}
+
+  Task<Result<Chunk>> read() override;
+  std::optional<std::uint64_t> size() const override { return std::nullopt; }
+  const Headers* trailers() const override { return nullptr; }
+
+ private:
+  Chunk encode(Chunk bytes) const;
+  Chunk trailer_frame() const;
+
+  bool is_text_;
+  bool has_ended_ = false;
+};
+
+}  // namespace gatewaykit::transform
