@@ -86,10 +86,10 @@ export const indexed = (index) => integer(index, 7, 0x80);
 
 export const block = (fields) => Buffer.concat(fields.map(([name, value]) => literal(name, value)));
 
-/// The fields of a request, its pseudo-fields first. Undefined ones are left out.
+/// The fields of a request, its pseudo-fields first. Those that are null are left out.
 export function request(path = "/", { method = "GET", scheme = "http", authority = "a.test", fields = [] } = {}) {
   const all = [[":method", method], [":scheme", scheme], [":authority", authority], [":path", path], ...fields];
-  return all.filter(([, value]) => value !== undefined);
+  return all.filter(([, value]) => value !== null);
 }
 
 /// HEADERS from fields, or from the bytes of a header block.
