@@ -7,7 +7,9 @@ import { WebSocket, WebSocketServer } from "ws";
 import { exchange, startGateway, startOrigin } from "./processes.mjs";
 
 const origin = await startOrigin({ after }, (request, response) => response.end("no socket"));
-const server = new WebSocketServer({ server: origin.server, perMessageDeflate: true });
+const server = new WebSocketServer({
+  server: origin.server, perMessageDeflate: true, verifyClient: ({ req }) => req.url !== "/refused",
+});
 const gateway = await startGateway({ after }, origin.url);
 
 /// A pair of sockets that talk to each other: that of a client, and that of the origin.
@@ -90,10 +92,10 @@ for (const [who, first, second] of [["client", "near", "far"], ["origin", "far",
 }
 
 test("a refusal is an answer as any other", async (t) => {
-  const socket = new WebSocket(`ws://${gateway.address}/`, { headers: { "sec-websocket-version": "5" } });
+  const socket = new WebSocket(`ws://${gateway.address}/refused`);
   t.after(() => socket.terminate());
   socket.on("error", () => {});
   const [, response] = await once(socket, "unexpected-response");
-  assert.equal(response.statusCode, 400);
+  assert.equal(response.statusCode, 401);
   assert.equal((await exchange(gateway, "/")).body, "no socket");
 });
