@@ -71,8 +71,8 @@ const gateway = await startConfigured({ after }, {
   listen: [
     "127.0.0.1:0",
     { address: "127.0.0.1:0", tls: authority.issue(["a.test"]) },
-    { address: "127.0.0.1:0", http2: false },
-    { address: "127.0.0.1:0", http2: false, tls: authority.issue(["a.test"]) },
+    { address: "127.0.0.1:0", http2: { enabled: false } },
+    { address: "127.0.0.1:0", http2: { enabled: false }, tls: authority.issue(["a.test"]) },
   ],
   services: { origin: { targets: [origin.url] }, dead: { targets: ["http://127.0.0.1:1"] } },
   middleware: [{ accessLog: { file: log } }],
