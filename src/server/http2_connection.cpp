@@ -444,6 +444,7 @@ void Http2Connection::append_output(std::string_view bytes) {
 }
 
 TimePoint Http2Connection::next_deadline() const noexcept {
+  if (is_leaving_) return kNever;  // Sending has its own.
   const ListenLimits& limits = config().limits;
   const TimePoint first = idle_since_ + limits.header_timeout;
   TimePoint deadline = std::min(section_deadline_, goodbye_at_);
@@ -459,6 +460,7 @@ void Http2Connection::meet_deadline(TimePoint now) {
     return;
   }
   // It was silent for too long, or within a section.
+  is_leaving_ = true;
   nghttp2_session_terminate_session(session_.get(), NGHTTP2_NO_ERROR);
   want_output();
 }

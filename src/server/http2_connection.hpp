@@ -88,6 +88,7 @@ class Http2Connection final : public ClientConnection {
   bool has_requests_ = false;      // Had any.
   bool is_broken_ = false;         // Nothing can be sent any more.
   bool is_sent_away_ = false;
+  bool is_leaving_ = false;  // A time limit was met: it ends with what is sent.
 };
 
 }  // namespace gatewaykit::server

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// WebSockets through the gateway executable, over HTTP/1.1, between two real peers.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { after, test } from "node:test";
+import { WebSocket, WebSocketServer } from "ws";
+import { exchange, startGateway, startOrigin } from "./processes.mjs";
+
+const origin = await startOrigin({ after }, (request, response) => response.end("no socket"));
+const server = new WebSocketServer({
+  server: origin.server, perMessageDeflate: true, verifyClient: ({ req }) => req.url !== "/refused",
+});
+const gateway = await startGateway({ after }, origin.url);
+
+/// A pair of sockets that talk to each other: that of a client, and that of the origin.
+async function connectPair(owner, options) {
+  const accepted = once(server, "connection");
+  const near = new WebSocket(`ws://${gateway.address}/chat?room=1`, "chat", options);
+  owner.after(() => near.terminate());
+  await once(near, "open");
+  const [far, request] = await accepted;
+  return { near, far, request };
+}
+
+test("the origin sees who asks, and its choice of a protocol comes back", async (t) => {
+  const { near, request } = await connectPair(t, { headers: { "x-forwarded-for": "203.0.113.9" } });
+  assert.equal(request.url, "/chat?room=1");
+  assert.equal(request.headers["x-forwarded-for"], "127.0.0.1");
+  assert.equal(request.headers["x-forwarded-host"], gateway.address);
+  assert.equal(near.protocol, "chat");
+});
+
+for (const perMessageDeflate of [false, true]) {
+  test(`messages of any size pass both ways${perMessageDeflate ? ", compressed" : ""}`, async (t) => {
+    const { near, far } = await connectPair(t, { perMessageDeflate });
+    far.on("message", (data, binary) => far.send(data, { binary }));
+    for (const size of [0, 1, 125, 126, 65_535, 65_536, 5_000_000]) {
+      for (const binary of [true, false]) {
+        const content = Buffer.from(Array.from({ length: size }, (_, i) => (i * 7919) % 127));
+        near.send(content, { binary });
+        const [data, isBinary] = await once(near, "message");
+        assert.ok(data.equals(content), `${size} bytes`);
+        assert.equal(isBinary, binary);
+      }
+    }
+  });
+}
+
+test("messages in fragments, with a ping between them", async (t) => {
+  const { near, far } = await connectPair(t, { perMessageDeflate: false });
+  const pinged = once(far, "ping");
+  const ponged = once(near, "pong");
+  const message = once(far, "message");
+  near.send("one ", { fin: false });
+  near.send("two ", { fin: false });
+  near.ping("still there?");
+  near.send("three", { fin: true });
+  assert.equal((await pinged)[0].toString(), "still there?");
+  assert.equal((await ponged)[0].toString(), "still there?");
+  assert.equal((await message)[0].toString(), "one two three");
+});
+
+test("10,000 messages at a time keep their order", async (t) => {
+  const { near, far } = await connectPair(t);
+  let count = 0;
+  const all = new Promise((resolve, reject) => {
+    far.on("message", (data) => {
+      if (Number(data) !== count) reject(new Error(`${data} where ${count} was due`));
+      if (++count === 10_000) resolve();
+    });
+  });
+  for (let i = 0; i < 10_000; ++i) near.send(`${i}`);
+  await all;
+});
+
+for (const [who, first, second] of [["client", "near", "far"], ["origin", "far", "near"]]) {
+  test(`the ${who} closes: the other is told the code and the reason`, async (t) => {
+    const pair = await connectPair(t);
+    const told = once(pair[second], "close");
+    pair[first].close(4321, "enough");
+    const [code, reason] = await told;
+    assert.deepEqual([code, reason.toString()], [4321, "enough"]);
+    assert.equal((await once(pair[first], "close"))[0], 4321);
+  });
+
+  test(`the ${who} vanishes: the other learns it at once`, async (t) => {
+    const pair = await connectPair(t);
+    const told = once(pair[second], "close");
+    pair[first].terminate();
+    assert.equal((await told)[0], 1006);
+  });
+}
+
+test("a refusal is an answer as any other", async (t) => {
+  const socket = new WebSocket(`ws://${gateway.address}/refused`);
+  t.after(() => socket.terminate());
+  socket.on("error", () => {});
+  const [, response] = await once(socket, "unexpected-response");
+  assert.equal(response.statusCode, 401);
+  assert.equal((await exchange(gateway, "/")).body, "no socket");
+});
