@@ -181,7 +181,7 @@ H2_ORIGIN = (_haproxy("haproxy@h2-origin", server=" proto h2"),
 H2_BOTH = (_haproxy("haproxy@h2-both", server=" proto h2", h2=True),
            _nghttpx("nghttpx@h2-both", origin_protocol="h2", h2=True),
            _gateway_with_file("gateway@h2-both", service=_TO_H2, h2=True))
-# As many streams as there are connections to the origin wait there, not forever.
+# With far more streams than connections to the origin, for the slow reader among them.
 H2_QUEUED = (_haproxy("haproxy@h2-queued", server=" maxconn 1024", h2=True),
              _gateway_with_file("gateway@h2-queued", h2=True, service={
                  "maxConnections": 1024, "queue": 20_000, "queueTimeout": "60s"}))
