@@ -36,8 +36,7 @@ def _same_variant(other, name, valid):
 def _reference(other, name, valid):
     """What a cost is a multiple of. The floor has no variants where it is what they are held
     against."""
-    runs = _same_variant(other, name, valid)
-    return valid.get(FLOOR) if runs is None and other == FLOOR else runs
+    return _same_variant(other, name, valid) or (valid.get(FLOOR) if other == FLOOR else None)
 
 
 def problems(runs):
@@ -58,10 +57,10 @@ def of_scenario(kind, runs_by_name, base=""):
         figures = {key: summary(run[key] for run in runs)
                    for key in runs[0] if key != "problems"}
         for other in REFERENCES:
-            if (others := _reference(other, name, valid)) is not None:
+            if others := _reference(other, name, valid):
                 figures["× " + other] = _ratio(runs, others, cost)
         plain = plain_name(name)
-        if (low := valid.get(plain if plain != name and plain in runs_by_name else base)):
+        if low := valid.get(plain if plain != name and plain in runs_by_name else base):
             figures["added"] = summary(run[cost] - other[cost] for run, other in zip(runs, low))
         floor, nginx = (_same_variant(other, name, valid) for other in (FLOOR, "nginx"))
         if floor and nginx:

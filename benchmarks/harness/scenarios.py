@@ -54,8 +54,11 @@ class Scenario:
     quick: tuple = ("gateway",)  # who takes part in the smoke
     base: str = ""  # the contestant to whose cost that of others without variants is a difference
 
+    least_busy: float = 0.5  # less than that of the settings where the load costs as much itself
+
     def limited(self, settings):
-        return replace(settings, rounds=min(settings.rounds, self.most_rounds))
+        return replace(settings, rounds=min(settings.rounds, self.most_rounds),
+                       least_busy=min(settings.least_busy, self.least_busy))
 
 
 def _rotated(items, by):
@@ -311,17 +314,21 @@ ALL = (
     Scenario("upload", "transfer", "one long body from the client to the origin",
              _TRANSFER, _upload, most_rounds=3),
     Scenario("h2", "requests", "HTTP/2 clients, 10 streams on each connection, HTTP/1.1 origin",
-             (who.FLOOR, *who.H2), _requests, quick=_names(who.H2)),
+             (who.FLOOR, *who.H2), _requests, quick=_names(who.H2),
+             least_busy=0.25),
     Scenario("h2-origin", "requests", "HTTP/1.1 clients, an HTTP/2 origin",
-             (who.FLOOR, *who.H2_ORIGIN), _requests, quick=_names(who.H2_ORIGIN)),
+             (who.FLOOR, *who.H2_ORIGIN), _requests, quick=_names(who.H2_ORIGIN),
+             least_busy=0.25),
     Scenario("h2-both", "requests", "HTTP/2 clients, an HTTP/2 origin",
-             (who.FLOOR, *who.H2_BOTH), _requests, quick=_names(who.H2_BOTH)),
+             (who.FLOOR, *who.H2_BOTH), _requests, quick=_names(who.H2_BOTH),
+             least_busy=0.25),
     Scenario("slow-reader", "slow-reader", "HTTP/2: 99 connections of 100 streams, one slow reader",
              who.H2_QUEUED, _slow_reader, most_rounds=5, quick=("gateway@h2-queued",)),
     Scenario("tls", "requests", "TLS 1.3 on keep-alive connections, and the same in clear text",
              (who.NGINX, who.HAPROXY, who.GATEWAY, *who.TLS), _requests, quick=_names(who.TLS)),
     Scenario("handshakes", "requests", "a TLS 1.3 connection, full or resumed, for each request",
-             who.HANDSHAKES, _handshakes, most_rounds=5, quick=_names(who.HANDSHAKES)),
+             who.HANDSHAKES, _handshakes, most_rounds=5, quick=_names(who.HANDSHAKES),
+             least_busy=0.25),
     Scenario("gzip", "requests", "64 KiB of JSON compressed by gzip at level 5",
              who.GZIP, _gzip, quick=_names(who.GZIP)),
     Scenario("footprint", "footprint", "memory at rest, after one request",
