@@ -39,6 +39,7 @@ class GatewaykitRecipe(ConanFile):
 
     def requirements(self):
         self.requires("libuv/[>=1.44 <2]")
+        self.requires("libnghttp2/[>=1.52 <2]")
         self.requires("openssl/[>=3.0 <4]")
         self.requires("fmt/[>=9 <12]", visible=False)
         self.requires("nlohmann_json/[>=3.11 <4]", visible=False)
@@ -56,7 +57,8 @@ class GatewaykitRecipe(ConanFile):
     def generate(self):
         # Our own find modules look through the system: those that Conan writes take their place.
         deps = CMakeDeps(self)
-        found = [("libuv::libuv", "Libuv", "Libuv::Libuv")]
+        found = [("libuv::libuv", "Libuv", "Libuv::Libuv"),
+                 ("libnghttp2::nghttp2", "Nghttp2", "Nghttp2::Nghttp2")]
         found += [CODINGS[name][1:] for name in self._codings()]
         for component, package, target in found:
             name = component.split("::")[0]
@@ -96,7 +98,7 @@ class GatewaykitRecipe(ConanFile):
         library.set_property("cmake_target_name", "gatewaykit::gatewaykit")
         library.set_property("pkg_config_name", "gatewaykit")
         library.libs = ["gatewaykit"]
-        library.requires = ["libuv::libuv", "openssl::openssl"]
+        library.requires = ["libuv::libuv", "libnghttp2::nghttp2", "openssl::openssl"]
         library.requires += [CODINGS[name][1] for name in self._codings()]
         library.system_libs = ["pthread"]
 

@@ -26,6 +26,7 @@ install(
         "${PROJECT_BINARY_DIR}/gatewaykitConfigVersion.cmake"
         "${PROJECT_SOURCE_DIR}/cmake/FindBrotli.cmake"
         "${PROJECT_SOURCE_DIR}/cmake/FindLibuv.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/FindNghttp2.cmake"
         "${PROJECT_SOURCE_DIR}/cmake/FindZstd.cmake"
         "${PROJECT_SOURCE_DIR}/cmake/GatewaykitCheckCoroutines.cmake"
         "${PROJECT_SOURCE_DIR}/cmake/check_coroutines.py"

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codec/hop_fields.hpp"
 
-#include <limits>
-
 #include "http/scan.hpp"
 
 namespace gatewaykit::codec {
@@ -91,18 +89,10 @@ bool Reader::read_line(Line& line) {
 /// Digits alone, and only once: RFC 9110 section 8.6 lets equal values pass, we do not.
 bool Reader::read_content_length(Line& line) {
   if (hop_.content_length) return fail(Status::bad_request, "Content-Length is repeated");
-  const std::string_view value = line.value_in(buffer_);
-  constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  std::uint64_t length = 0;
-  for (const char c : value) {
-    const auto digit = static_cast<std::uint64_t>(c - '0');
-    if (!is_digit(c) || length > (kMax - digit) / 10) {
-      return fail(Status::bad_request, "Content-Length is not a number of bytes");
-    }
-    length = length * 10 + digit;
+  hop_.content_length = parse_content_length(line.value_in(buffer_));
+  if (!hop_.content_length) {
+    return fail(Status::bad_request, "Content-Length is not a number of bytes");
   }
-  if (value.empty()) return fail(Status::bad_request, "Content-Length is empty");
-  hop_.content_length = length;
   hop_.content_length_line = &line;
   return true;
 }

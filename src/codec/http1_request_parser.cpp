@@ -16,11 +16,6 @@ namespace {
 constexpr std::size_t kMaxBlankBytes = 4;
 constexpr std::string_view kVersionLine = "HTTP/1.1\r\n";
 
-void set_lower(String& to, std::string_view text) {
-  to = text;
-  for (char& c : to) c = to_lower(c);
-}
-
 /// The target wins over Host (RFC 9112 section 3.2.2).
 std::string_view authority_of(const RequestHead& head, std::string_view host) noexcept {
   if (head.target.front() == '/') return host;
@@ -178,7 +173,8 @@ bool RequestParser::accept_section(std::string_view buffer, RequestHead& head) {
     fail(Status::expectation_failed, "no expectation but 100-continue can be met");
     return false;
   }
-  set_lower(head.authority, authority_of(head, hop.host));
+  head.authority = authority_of(head, hop.host);
+  lower(head.authority);
   head.minor_version = minor_version_;
   head.framing = BodyFraming::none();
   if (hop.is_chunked) head.framing = BodyFraming::chunked();

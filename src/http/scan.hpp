@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
+#include <optional>
 #include <string_view>
 
 #if defined(__SSE2__)
@@ -146,6 +148,12 @@ constexpr std::string_view trim_ows(std::string_view text) noexcept {
   return text;
 }
 
+/// Puts all letters into lower case.
+template <class Text>
+constexpr void lower(Text& text) noexcept {
+  for (char& c : text) c = to_lower(c);
+}
+
 /// True where `text`, whatever its case, reads as `lower`, which is lower-case.
 constexpr bool equals_lower(std::string_view text, std::string_view lower) noexcept {
   if (text.size() != lower.size()) return false;
@@ -153,6 +161,19 @@ constexpr bool equals_lower(std::string_view text, std::string_view lower) noexc
     if (to_lower(text[i]) != lower[i]) return false;
   }
   return true;
+}
+
+/// A number of bytes as Content-Length has it (RFC 9110 section 8.6): digits alone, 2^63 - 1 at
+/// most. Nothing where it is something else.
+constexpr std::optional<std::uint64_t> parse_content_length(std::string_view text) noexcept {
+  constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  std::uint64_t length = 0;
+  for (const char c : text) {
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    if (!is_digit(c) || length > (kMax - digit) / 10) return std::nullopt;
+    length = length * 10 + digit;
+  }
+  return text.empty() ? std::nullopt : std::optional(length);
 }
 
 /// True where both read the same without regard to case.

@@ -21,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMES = {
     "fmt": ("fmt", "fmt"),
     "Libuv": ("libuv", "libuv"),
+    "Nghttp2": ("nghttp2", "libnghttp2"),
     "OpenSSL": ("openssl", "openssl"),
     "nlohmann_json": ("nlohmann-json", "nlohmann_json"),
     "ZLIB": ("zlib", "zlib"),
@@ -168,7 +169,7 @@ class Packaging(unittest.TestCase):
                 self.assertTrue(ranges[NAMES[name][1]].startswith(f"[>={least} <"), name)
 
     def test_conan_finds_the_libraries_under_the_names_that_cmake_links(self):
-        for target in ["Libuv::Libuv"] + [target for _, _, target in codings()]:
+        for target in ["Libuv::Libuv", "Nghttp2::Nghttp2"] + [target for _, _, target in codings()]:
             self.assertIn(target, Run().targets)
 
     def test_an_option_of_the_recipe_switches_its_coding_and_nothing_else(self):

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What both roles of HTTP/2 (RFC 9113) have in common around nghttp2's session: who owns its
+// objects, and its memory, which comes from the block pool. The session does no I/O: connections
+// feed it what they receive, and send what it yields. One worker's thread.
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+#include <memory>
+#include <new>
+
+namespace gatewaykit::codec {
+
+template <auto kFree>
+struct Http2Free {
+  template <class T>
+  void operator()(T* object) const noexcept {
+    kFree(object);
+  }
+};
+
+using Http2SessionPtr = std::unique_ptr<nghttp2_session, Http2Free<nghttp2_session_del>>;
+using Http2CallbacksPtr =
+    std::unique_ptr<nghttp2_session_callbacks, Http2Free<nghttp2_session_callbacks_del>>;
+using Http2OptionPtr = std::unique_ptr<nghttp2_option, Http2Free<nghttp2_option_del>>;
+
+/// Throws std::bad_alloc where nghttp2 has no memory.
+Http2CallbacksPtr make_http2_callbacks();
+/// Options that every session of ours has: windows open when we say so, and no stream is kept once
+/// it is closed.
+Http2OptionPtr make_http2_options();
+
+/// Blocks of this thread's pool, for nghttp2_session_*_new3.
+nghttp2_mem* http2_memory() noexcept;
+
+}  // namespace gatewaykit::codec
