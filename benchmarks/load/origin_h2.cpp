@@ -78,7 +78,7 @@ void H2Session::take_headers(const h2::FrameHead& head) {
 
 // A request may end with an empty frame; content has no place in this origin.
 void H2Session::take_data(const h2::FrameHead& head) {
-  failed_ = head.size > 0 || (head.flags & h2::kEndStream) == 0;
+  failed_ = head.size > 0 || (head.flags & h2::kEndStream) == 0 || head.stream > last_stream_;
   if (!failed_) answer(head.stream);
 }
 
