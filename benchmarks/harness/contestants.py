@@ -172,8 +172,8 @@ ROUTES = {"gateway-10": 10, "gateway-1000": 1000, "gateway-100000": 100_000}
 FEW_ROUTES, RELOADED, MANY_ROUTES = (_gateway_with_routes(*one) for one in ROUTES.items())
 
 # HTTP/2 with clients, with the origin, with both. nginx has none for origins.
-H2 = (_nginx("nginx@h2", h2=True), _haproxy("haproxy@h2", h2=True), _nghttpx("nghttpx@h2", h2=True),
-      _gateway_with_file("gateway@h2", h2=True))
+H2 = (_nginx("nginx@h2", h2=True, keepalive=512), _haproxy("haproxy@h2", h2=True),
+      _nghttpx("nghttpx@h2", h2=True), _gateway_with_file("gateway@h2", h2=True))
 _TO_H2 = {"http2": "always"}
 H2_ORIGIN = (_haproxy("haproxy@h2-origin", server=" proto h2"),
              _nghttpx("nghttpx@h2-origin", origin_protocol="h2"),

@@ -45,7 +45,8 @@ def _nginx_tls(folder, certificate):
     ssl_protocols TLSv1.3;"""
 
 
-def nginx(log=LOG_OFF, location="", certificate="", h2=False):
+def nginx(log=LOG_OFF, location="", certificate="", h2=False, keepalive=128):
+    """`keepalive`: idle connections to the origin, which must not be fewer than requests at once."""
     def render(listen, origin, folder):
         user = f"user {getpass.getuser()};" if os.getuid() == 0 else ""
         temp_paths = "\n  ".join(f"{kind}_temp_path {folder}/{kind};" for kind in
@@ -65,7 +66,7 @@ http {{
   client_max_body_size 0;
   upstream origin {{
     server {origin};
-    keepalive 128;
+    keepalive {keepalive};
     keepalive_requests 1000000000;
   }}
   server {{
