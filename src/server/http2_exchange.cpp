@@ -7,7 +7,10 @@
 
 #include "codec/trailers.hpp"
 #include "gatewaykit/core/executor.hpp"
+#include "http/scan.hpp"
+#include "server/grpc.hpp"
 #include "server/http2_connection.hpp"
+#include "server/websocket_handshake.hpp"
 #include "server/worker.hpp"
 
 namespace gatewaykit::server {
@@ -67,7 +70,7 @@ Task<void> Http2Exchange::run() {
   if (is_head_submitted_) co_await send().under(context_->scope());
 
   // 4. What runs beside it, and those who wait for the end. The other half of a tunnel goes on.
-  if (is_tunnel_ && !failure_) co_await context_->scope().join();
+  if (is_tunnel_ && !is_cut_) co_await context_->scope().join();
   settle();
   co_await context_->scope().join();
   complete(bytes_in_, bytes_out_, is_gone_ && !is_tunnel_);
@@ -88,13 +91,44 @@ const Chain& Http2Exchange::open() {
   request.protocol = std::move(head_.protocol);
   request.headers = std::move(head_.fields());
   if (!body_.has_ended()) request.body = Body(body_);
-  return Exchange::open(std::move(request), body_.failure());
+  if (is_tunnel_) ask_for_websocket(request);
+  std::optional<Duration> timeout;
+  if (is_grpc(request)) {
+    timeout = parse_grpc_timeout(request.headers.get("grpc-timeout").value_or(""));
+  }
+  const Chain& chain = Exchange::open(std::move(request), body_.failure());
+  if (timeout) context_->set_deadline(connection_.worker().loop().now() + *timeout);
+  return chain;
+}
+
+void Http2Exchange::ask_for_websocket(Request& request) {
+  if (!equals_lower(request.protocol, "websocket")) return;
+  Random& random = connection_.worker().loop().random();
+  websocket_key_ = make_websocket_key(random.next(), random.next());
+  request.headers.set("sec-websocket-key", websocket_key_);
+}
+
+/// The answer to an extended CONNECT (RFC 8441 section 5): a success that is none, or is not for
+/// our key, would open a tunnel that nobody is at the other end of.
+void Http2Exchange::check_tunnel() {
+  is_tunnel_ = response_.is_tunnel();
+  const int digit = code(response_.status) / 100;
+  const std::string_view accept = response_.headers.get("sec-websocket-accept").value_or("");
+  const bool is_false =
+      is_tunnel_ ? !websocket_key_.empty() && accept != websocket_accept_for(websocket_key_)
+                 : digit == 2;
+  response_.headers.remove("sec-websocket-accept");
+  if (!is_false) return;
+  is_tunnel_ = false;
+  failure_ = Error(Errc::protocol, Origin::upstream, "did not switch protocols as it was asked to");
+  response_ = Response::failure(*failure_);
+  status_ = response_.status;
 }
 
 void Http2Exchange::begin_sending(Response&& response) {
   response_ = std::move(response);
+  if (is_tunnel_) check_tunnel();
   if (response_.wants_rendering()) connection_.worker().shared().render(*context_, response_);
-  is_tunnel_ = is_tunnel_ && response_.is_tunnel();
   if (is_tunnel_) body_.open_tunnel();
 
   codec::Http2FieldList lines;
@@ -134,8 +168,7 @@ Task<void> Http2Exchange::send() {
     if (std::exchange(wants_content_, false)) {
       Result<Chunk> read = co_await response_.body.read();
       if (!read) {
-        failure_ = std::move(read.error());
-        co_return;
+        co_return cut(std::move(read.error()));
       }
       chunk_ = std::move(*read);
       has_content_ended_ = chunk_.empty();
@@ -144,9 +177,9 @@ Task<void> Http2Exchange::send() {
     }
     const TimePoint deadline = is_tunnel_ ? kNever : progressed_at_ + patience;
     const Wake wake = co_await progress_.wait(deadline);
-    if (wake == Wake::cancelled && !is_done()) failure_ = Error(Errc::cancelled, Origin::client);
+    if (wake == Wake::cancelled && !is_done()) cut(Error(Errc::cancelled, Origin::client));
     const bool is_stuck = env.executor->now() - progressed_at_ >= patience;
-    if (wake == Wake::timeout && is_stuck) failure_ = Error(Errc::idle_timeout, Origin::client);
+    if (wake == Wake::timeout && is_stuck) cut(Error(Errc::idle_timeout, Origin::client));
   }
 }
 
@@ -159,8 +192,8 @@ void Http2Exchange::fetch() {
 
 ssize_t Http2Exchange::provide(std::size_t most, std::uint32_t& flags) {
   fetch();
-  if (failure_ || (chunk_.empty() && !has_content_ended_)) {
-    wants_content_ = !failure_;
+  if (is_cut_ || (chunk_.empty() && !has_content_ended_)) {
+    wants_content_ = !is_cut_;
     progress_.set();
     return NGHTTP2_ERR_DEFERRED;
   }
@@ -190,9 +223,15 @@ bool Http2Exchange::keeps_length(std::size_t size) {
   const bool is_too_much = size > *left_;
   *left_ -= std::min<std::uint64_t>(size, *left_);
   if (!is_too_much && (!is_end || *left_ == 0)) return true;
-  failure_ = Error(Errc::bad_message, Origin::gateway,
-                   is_too_much ? "more content than announced" : "less content than announced");
+  cut(Error(Errc::bad_message, Origin::gateway,
+            is_too_much ? "more content than announced" : "less content than announced"));
   return false;
+}
+
+/// The response has begun, and cannot be completed.
+void Http2Exchange::cut(Error error) {
+  is_cut_ = true;
+  failure_ = std::move(error);
 }
 
 void Http2Exchange::sent(const nghttp2_frame& frame) noexcept {

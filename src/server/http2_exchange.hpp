@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "codec/http2_fields.hpp"
@@ -62,13 +63,16 @@ class Http2Exchange final : public Exchange {
 
  private:
   const Chain& open();
+  void ask_for_websocket(Request& request);
   void begin_sending(Response&& response);
+  void check_tunnel();
   void add_framing(codec::Http2FieldList& lines);
   Task<void> send();
   void fetch();
   bool keeps_length(std::size_t size);
+  void cut(Error error);
   void settle() noexcept;
-  bool is_done() const noexcept { return is_sent_ || !is_open_ || failure_; }
+  bool is_done() const noexcept { return is_sent_ || !is_open_ || is_cut_; }
 
   Http2Connection& connection_;
   const std::int32_t stream_;
@@ -83,12 +87,14 @@ class Http2Exchange final : public Exchange {
   std::optional<std::uint64_t> left_;  // Of the announced length.
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
+  std::string websocket_key_;
   char status_digits_[3] = {};
   char length_digits_[20];
   bool has_head_ = false;
   bool is_open_ = true;  // As the session sees the stream.
   bool is_gone_ = false;
   bool is_tunnel_ = false;
+  bool is_cut_ = false;
   bool is_sent_ = false;  // The whole response.
   bool is_head_submitted_ = false;
   bool wants_content_ = false;  // The session waits for it.

@@ -5,6 +5,7 @@
 
 #include "gatewaykit/middleware/request_id.hpp"
 #include "gatewaykit/routing/context.hpp"
+#include "server/grpc.hpp"
 
 namespace gatewaykit::server {
 
@@ -17,6 +18,10 @@ Response GatewayShared::answer_bug(const std::exception& bug, const Context& con
 void GatewayShared::render(const Context& context, Response& response) const {
   if (options.render_error) {
     options.render_error(context, response);
+    return;
+  }
+  if (is_grpc(context.request())) {
+    render_grpc_error(response);
     return;
   }
   const RequestId* const id = context.get<RequestId>();

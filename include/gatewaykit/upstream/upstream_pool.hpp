@@ -79,7 +79,9 @@ struct UpstreamOptions {
   EjectionPolicy ejection = {};
   /// Per target and worker.
   std::size_t max_connections = 1024;
-  std::size_t max_idle_connections = 128;
+  /// As many as may be open: fewer would be opened and closed all the time by load that comes in
+  /// bursts. `keep_alive` closes those that are not needed.
+  std::size_t max_idle_connections = 1024;
   /// How long an unused connection is kept; below the targets' own keep-alive time.
   Duration keep_alive = std::chrono::seconds(50);
   /// Requests that wait for a connection when max_connections are busy, per target and worker.

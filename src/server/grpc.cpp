@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/grpc.hpp"
+
+#include <chrono>
+#include <string>
+
+#include "http/scan.hpp"
+
+namespace gatewaykit::server {
+
+namespace {
+
+/// The codes of gRPC that a gateway has a use for.
+enum class GrpcStatus {
+  unknown = 2,
+  deadline_exceeded = 4,
+  permission_denied = 7,
+  resource_exhausted = 8,
+  unimplemented = 12,
+  internal = 13,
+  unavailable = 14,
+  unauthenticated = 16,
+};
+
+GrpcStatus grpc_status_of(Status status) noexcept {
+  switch (status) {
+    case Status::bad_request:
+      return GrpcStatus::internal;
+    case Status::unauthorized:
+      return GrpcStatus::unauthenticated;
+    case Status::forbidden:
+      return GrpcStatus::permission_denied;
+    case Status::not_found:
+      return GrpcStatus::unimplemented;
+    case Status::content_too_large:
+    case Status::too_many_requests:
+    case Status::request_header_fields_too_large:
+      return GrpcStatus::resource_exhausted;
+    case Status::gateway_timeout:
+      return GrpcStatus::deadline_exceeded;
+    case Status::bad_gateway:
+    case Status::service_unavailable:
+      return GrpcStatus::unavailable;
+    default:
+      return GrpcStatus::unknown;
+  }
+}
+
+/// grpc-message is percent-encoded: all but printable ASCII, and the percent sign.
+std::string encode_message(std::string_view text) {
+  constexpr char kHex[] = "0123456789ABCDEF";
+  std::string encoded;
+  for (const char c : text) {
+    if (c >= 0x20 && c < 0x7f && c != '%') {
+      encoded += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    encoded += '%';
+    encoded += kHex[byte >> 4];
+    encoded += kHex[byte & 15];
+  }
+  return encoded;
+}
+
+}  // namespace
+
+bool is_grpc(const Request& request) noexcept {
+  constexpr std::string_view kType = "application/grpc";
+  const std::optional<std::string_view> type = request.headers.get(Field::content_type);
+  if (!type || !equals_lower(type->substr(0, kType.size()), kType)) return false;
+  const std::string_view rest = type->substr(kType.size());
+  return rest.empty() || rest.front() == '+' || rest.front() == ';' || rest.front() == ' ';
+}
+
+std::optional<Duration> parse_grpc_timeout(std::string_view text) noexcept {
+  constexpr std::size_t kMostDigits = 8;
+  if (text.size() < 2 || text.size() > kMostDigits + 1) return std::nullopt;
+  std::int64_t value = 0;
+  for (const char c : text.substr(0, text.size() - 1)) {
+    if (!is_digit(c)) return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  switch (text.back()) {
+    case 'H':
+      return std::chrono::hours(value);
+    case 'M':
+      return std::chrono::minutes(value);
+    case 'S':
+      return std::chrono::seconds(value);
+    case 'm':
+      return std::chrono::milliseconds(value);
+    case 'u':
+      return std::chrono::microseconds(value);
+    case 'n':
+      return std::chrono::nanoseconds(value);
+    default:
+      return std::nullopt;
+  }
+}
+
+void render_grpc_error(Response& response) {
+  const GrpcStatus status = grpc_status_of(response.status);
+  response.headers.set("content-type", "application/grpc");
+  response.headers.set("grpc-status", std::to_string(static_cast<int>(status)));
+  response.headers.set("grpc-message", encode_message(response.problem_detail()));
+  response.status = Status::ok;
+  response.body = Body();
+}
+
+}  // namespace gatewaykit::server
