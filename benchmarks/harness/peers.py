@@ -46,7 +46,8 @@ def _nginx_tls(folder, certificate):
 
 
 def nginx(log=LOG_OFF, location="", certificate="", h2=False, keepalive=128):
-    """`keepalive`: idle connections to the origin, which must not be fewer than requests at once."""
+    """`keepalive` is how many idle connections to the origin it keeps: not fewer than there are
+    requests at once, or it would open one for many of them."""
     def render(listen, origin, folder):
         user = f"user {getpass.getuser()};" if os.getuid() == 0 else ""
         temp_paths = "\n  ".join(f"{kind}_temp_path {folder}/{kind};" for kind in
