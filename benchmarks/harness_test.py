@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of the harness that only compute: figures, comparisons, checks, plots, the page."""
+"""The parts of the harness that only compute: figures, comparisons, checks, configurations, plots,
+the page."""
 
+import collections
 import contextlib
 import copy
 import io
@@ -11,7 +13,8 @@ import tempfile
 import unittest
 import xml.etree.ElementTree as xml
 
-from harness import checks, compare, figures, machine, page, plots, reloads, routes
+from harness import (checks, compare, figures, load, machine, page, plots, reloads, routes,
+                     scenarios, slow_reader)
 
 
 def summary(median, spread=0.0):
@@ -40,6 +43,18 @@ def run_file(cost=10.0, spread=0.1, **environment):
         "micro": {}, "verdicts": []}
 
 
+class NamesAskedFor(dict):
+    """Figures of whoever is asked for, all of them 1."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __missing__(self, name):
+        self.names.append(name)
+        return collections.defaultdict(lambda: summary(1))
+
+
 class Figures(unittest.TestCase):
     def test_ratios_are_taken_inside_each_round(self):
         runs = {"floor-epoll": [{"cpu_us": 10, "problems": []}, {"cpu_us": 20, "problems": []}],
@@ -52,6 +67,30 @@ class Figures(unittest.TestCase):
     def test_one_problem_costs_a_contestant_all_its_figures(self):
         runs = {"gateway": [{"cpu_us": 1, "problems": []}, {"cpu_us": 1, "problems": ["late"]}]}
         self.assertEqual(figures.of_scenario("requests", runs), {"gateway": {"problems": ["late"]}})
+
+    def test_a_variant_is_held_against_the_same_variant_and_against_none(self):
+        runs = {name: [{"cpu_us": cost, "problems": []}] for name, cost in
+                {"nginx": 10, "nginx@tls": 16, "gateway": 8, "gateway@tls": 12}.items()}
+        own = figures.of_scenario("requests", runs)
+        self.assertEqual(own["gateway@tls"]["× nginx"]["median"], 0.75)
+        self.assertEqual(own["gateway@tls"]["added"]["median"], 4)
+        self.assertNotIn("added", own["gateway"])
+        verdict, = checks.verdicts({"tls": own})
+        self.assertEqual((verdict["value"], verdict["passed"]), (4 / 6, True))
+
+    def test_a_variant_is_never_held_against_another_one(self):
+        runs = {"nginx": [{"cpu_us": 9, "problems": []}],
+                "nginx@h2": [{"cpu_us": 10, "problems": ["late"]}],
+                "gateway@h2": [{"cpu_us": 5, "problems": []}]}
+        self.assertNotIn("× nginx", figures.of_scenario("requests", runs)["gateway@h2"])
+
+    def test_the_floor_has_no_variants(self):
+        runs = {"floor-epoll": [{"cpu_us": 10, "problems": []}],
+                "nginx@h2": [{"cpu_us": 20, "problems": []}],
+                "gateway@h2": [{"cpu_us": 5, "problems": []}]}
+        own = figures.of_scenario("requests", runs)["gateway@h2"]
+        self.assertEqual(own["× floor-epoll"]["median"], 0.5)
+        self.assertNotIn("excess", own)
 
     def test_one_failed_request_in_any_round_misses_the_must(self):
         own = {"failed": figures.summary([0, 0, 1])}
@@ -81,6 +120,87 @@ class Reloads(unittest.TestCase):
         spans = [(10_000, 12_000), (50_000, 52_000), (80_000, 84_000)]
         found = reloads.figures(quiet, loaded, spans)
         self.assertEqual((found["added_ms"], found["longest_ms"]), (0.0, 9.0))
+
+
+class H2Load(unittest.TestCase):
+    REPORT = (
+        "finished in 2.00s, 244640.00 req/s, 46.20MB/s\n"
+        "requests: 489280 total, 489440 started, 489280 done, 489280 succeeded, {} failed, "
+        "0 errored, 0 timeout\n"
+        "status codes: 489280 2xx, 0 3xx, 0 4xx, 0 5xx\n"
+        "traffic: 46.20MB (48439104) total, 12.13MB (12721280) headers (space savings 36.59%)\n")
+
+    def test_the_report_is_read(self):
+        seen = load.h2load_report(self.REPORT.format(0), [500, 100, 300])
+        self.assertEqual((seen["requests"], seen["duration_us"], seen["bytes"], seen["p50_us"]),
+                         (489280, 2e6, 48439104, 300))
+        self.assertEqual(seen["problems"], [])
+
+    def test_failed_requests_are_a_problem(self):
+        self.assertEqual(load.h2load_report(self.REPORT.format(7), [1])["problems"], ["7 failed"])
+
+    def test_no_report_is_a_problem(self):
+        for text in ("", "Could not connect to the host", self.REPORT[:80]):
+            with self.subTest(text):
+                self.assertEqual(len(load.h2load_report(text, [])["problems"]), 1)
+
+    def test_percentiles_are_of_all_requests(self):
+        found = load.percentiles(range(1000, -1, -1))
+        self.assertEqual((found["p50_us"], found["p99_us"], found["p99_9_us"]), (500, 990, 999))
+        self.assertEqual(load.percentiles([]), {})
+
+
+class SlowReader(unittest.TestCase):
+    def test_growth_and_wait_are_those_beside_it(self):
+        alone, beside = ({"p99_us": p99, "requests": 10} for p99 in (2000, 3000))
+        found = slow_reader.figures(alone, beside, 20 * 1024, 52 * 1024)
+        self.assertEqual((found["p99_ratio"], found["growth_mib"], found["requests"]),
+                         (1.5, 32, 20))
+
+    def test_growth_in_any_round_misses_the_must(self):
+        own = {"p99_ratio": figures.summary([1, 1, 9]), "growth_mib": figures.summary([0, 0, 65])}
+        missed = [verdict["what"] for verdict
+                  in checks.verdicts({"slow-reader": {"gateway@h2-queued": own}})
+                  if not verdict["passed"]]
+        self.assertEqual(missed, ["growth in MiB"])
+
+
+class Contestants(unittest.TestCase):
+    EVERYBODY = {one.name: one for scenario in scenarios.ALL for one in scenario.contestants}
+
+    def rendered(self, name):
+        return self.EVERYBODY[name].config("127.0.0.1:1", "127.0.0.1:2", "/lab/" + name)
+
+    def test_one_name_is_one_contestant(self):
+        for scenario in scenarios.ALL:
+            for one in scenario.contestants:
+                self.assertIs(one, self.EVERYBODY[one.name])
+
+    def test_the_smoke_names_contestants_that_there_are(self):
+        for scenario in scenarios.ALL:
+            self.assertLessEqual(set(scenario.quick), {one.name for one in scenario.contestants})
+
+    def test_the_checks_name_contestants_that_there_are(self):
+        contestants = {scenario.name: scenario.contestants for scenario in scenarios.ALL}
+        for check in checks.MUSTS:
+            figures_asked_for = NamesAskedFor()
+            self.assertIsNotNone(check.apply(figures_asked_for))
+            names = tuple(one.name for one in contestants[check.scenario])
+            for name in figures_asked_for.names:
+                self.assertTrue(name.startswith(names), f"{check.scenario}: {name}")
+
+    def test_tls_has_the_certificate_of_the_lab(self):
+        listener = json.loads(self.rendered("gateway@tls"))["listen"]
+        self.assertEqual(listener["tls"]["certificate"], "/lab/p256.pem")
+        self.assertIn("ssl_certificate /lab/p256.pem;", self.rendered("nginx@tls"))
+        self.assertIn("ssl crt /lab/p256.pem", self.rendered("haproxy@tls"))
+        for name in ("nginx", "haproxy", "nginx@h2"):
+            self.assertNotIn("pem", self.rendered(name))
+
+    def test_gateway_and_nginx_compress_at_the_same_level(self):
+        options, = json.loads(self.rendered("gateway@gzip"))["middleware"]
+        self.assertIn(f"gzip_comp_level {options['compression']['gzipLevel']};",
+                      self.rendered("nginx@gzip"))
 
 
 class Routes(unittest.TestCase):

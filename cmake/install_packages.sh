@@ -14,7 +14,8 @@ build=(g++:g++ cmake:cmake ninja:ninja-build pkg-config:pkg-config ccache:ccache
 tests=(catch2 node:nodejs npm:npm wrk:wrk nghttp:nghttp2-client clang++-14:clang-14 libclang-rt-14-dev
   clang-format-14:clang-format-14)
 browser=(chromium:chromium)
-benchmarks=(nginx:nginx-light haproxy:haproxy nghttpx:nghttp2-proxy wrk:wrk h2load:nghttp2-client)
+benchmarks=(nginx:nginx-light haproxy:haproxy nghttpx:nghttp2-proxy wrk:wrk h2load:nghttp2-client
+  openssl:openssl)
 
 is_installed() {
   if [[ $1 == *:* ]]; then

@@ -57,7 +57,8 @@ def _settings(args):
 def _participants(scenario, args):
     only = args.only.split(",") if args.only else None
     chosen = [one for one in scenario.contestants
-              if only is None or one.name in only or one.group in only]
+              if only is None
+              or {one.name, figures.plain_name(one.name), one.group} & set(only)]
     if args.quick and only is None:
         chosen = [one for one in chosen if one.name in scenario.quick]
     return chosen

@@ -30,6 +30,15 @@ def _greatest(contestant, figure):
     return lambda figures: figures[contestant][figure]["max"]
 
 
+def _quotient(contestant, other, figure):
+    """Of the medians of two contestants."""
+    return lambda figures: figures[contestant][figure]["median"] / figures[other][figure]["median"]
+
+
+def _handshake(kind):
+    return Check("handshakes", f"CPU × nginx, {kind}", _median(f"gateway@{kind}", "× nginx"), 1.05)
+
+
 MUSTS = (
     Check("plain", "excess over the floor, of nginx's", _median("gateway", "excess"), 0.5),
     Check("plain", "CPU per request × nginx", _median("gateway", "× nginx"), 1.0),
@@ -48,6 +57,20 @@ MUSTS = (
     Check("download", "CPU × unbuffered nginx", _median("gateway", "× nginx-unbuffered"), 1.0),
     Check("upload", "growth in MiB", _median("gateway", "growth_mib"), 2.0),
     Check("upload", "CPU × unbuffered nginx", _median("gateway", "× nginx-unbuffered"), 1.0),
+    Check("h2", "CPU per request × nginx", _median("gateway@h2", "× nginx"), 1.0),
+    Check("h2", "CPU per request × HAProxy", _median("gateway@h2", "× haproxy"), 1.0),
+    Check("h2", "CPU per request × nghttpx", _median("gateway@h2", "× nghttpx"), 1.0),
+    Check("h2-origin", "CPU per request × floor", _median("gateway@h2-origin", "× floor-epoll"),
+          1.0),
+    Check("h2-both", "CPU per request × HAProxy", _median("gateway@h2-both", "× haproxy"), 1.0),
+    Check("h2-both", "CPU per request × nghttpx", _median("gateway@h2-both", "× nghttpx"), 1.0),
+    Check("slow-reader", "p99 of the others × without it", _median("gateway@h2-queued", "p99_ratio"),
+          1.2),
+    Check("slow-reader", "growth in MiB", _greatest("gateway@h2-queued", "growth_mib"), 64),
+    Check("tls", "added CPU × what nginx adds", _quotient("gateway@tls", "nginx@tls", "added"), 1.0),
+    *map(_handshake, ("p256-full", "p256-resumed", "rsa2048-full", "rsa2048-resumed")),
+    Check("gzip", "CPU per answer × nginx", _median("gateway@gzip", "× nginx"), 1.1),
+    Check("footprint", "MiB of a sidecar at rest", _median("sidecar", "rss_mib"), 8),
 )
 
 

@@ -11,9 +11,11 @@ import argparse
 import json
 import sys
 
+from . import figures
+
 LOWER_IS_BETTER = ("cpu_us", "cpu_ms", "allocations", "bytes_per_connection", "× floor-epoll",
                    "excess", "added", "p50_us", "p99_us", "growth_mib", "rss_mib", "reload_ms",
-                   "stall_ms", "failed")
+                   "stall_ms", "failed", "p99_ratio")
 HIGHER_IS_BETTER = ("requests_per_second", "mib_per_second")
 MACHINE = ("host", "kernel", "cpu", "cpus", "proxy_cpus", "load_cpus")
 TOLD = ("versions", "build")  # what a comparison may be about
@@ -83,7 +85,7 @@ def regressions(found, groups, percent):
     """The gateway's changes to the worse that count; those of peers tell of the machine alone. A
     figure that was zero has become worse by more than any share."""
     return [change for change in found
-            if groups.get(change["contestant"].partition("@")[0]) == "gateway"
+            if groups.get(figures.plain_name(change["contestant"])) == "gateway"
             and change["beyond_noise"] and not change["same"] and not change["better"]
             and (change["percent"] is None or abs(change["percent"]) > percent)]
 
@@ -153,7 +155,7 @@ def main(argv):
         print("no longer valid: " + ", ".join(gone))
     if args.fail_above is None:
         return 0
-    groups = {name: one["group"] for run in runs
+    groups = {figures.plain_name(name): one["group"] for run in runs
               for name, one in run["environment"]["contestants"].items()}
     worse = regressions(found, groups, args.fail_above)
     for change in worse:

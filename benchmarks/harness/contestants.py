@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who is measured: relay floors, peers and the gateway, all as one reverse proxy before one origin.
 
-Every peer runs one worker without access log, with HTTP/1.1 and keep-alive on both sides, and is
-otherwise left at its defaults.
+A name such as `nginx@tls` is a contestant and a variant of it. Figures relate a variant to the same
+variant of others, and to the contestant without any.
 """
 
-import getpass
 import hashlib
 import json
 import os
@@ -13,9 +12,10 @@ import shutil
 from dataclasses import dataclass, field
 from typing import Callable
 
-from . import processes, routes
+from . import certificates, peers, processes, routes
 
-IDLE_SECONDS = 3600  # longer than any scenario holds a connection
+# By default half of the descriptors are for targets: 9,968 clients where 20,000 are allowed.
+MOST_CLIENTS = 12_000
 SHOWN_CONFIG_BYTES = 16 * 1024  # a longer configuration is told by its size and hash alone
 
 
@@ -33,6 +33,10 @@ class Proxy:
 
     def pids(self):
         return self.process.pids()
+
+    @property
+    def url(self):
+        return f"{'https' if self.contestant.certificate else 'http'}://{self.address}"
 
     def end_problems(self, answered):
         """Looks back once it has been stopped: did it end well, is every request in its log?"""
@@ -56,6 +60,8 @@ class Contestant:
     config: Callable = field(default=lambda listen, origin, folder: "")
     announces: bool = True  # binds port 0 and prints where; else it is told a free address
     access_log: bool = False
+    h2: bool = False  # whether its clients speak HTTP/2, by prior knowledge
+    certificate: str = ""  # the kind of its certificate where they speak TLS
 
     def find_program(self, bin_folder):
         """The path of its program, or None."""
@@ -67,6 +73,8 @@ class Contestant:
     def start(self, lab):
         folder = os.path.join(lab.folder, self.name)
         os.makedirs(folder, exist_ok=True)
+        if self.certificate:
+            certificates.make(lab.folder, self.certificate)
         listen = "127.0.0.1:0" if self.announces else processes.free_address()
         with open(os.path.join(folder, "config"), "w", encoding="utf-8") as file:
             file.write(self.config(listen, lab.origin_address, folder))
@@ -85,93 +93,6 @@ class Contestant:
         return Proxy(self, process, listen, access_log)
 
 
-def _nginx_config(log="access_log off;", location=""):
-    def render(listen, origin, folder):
-        user = f"user {getpass.getuser()};" if os.getuid() == 0 else ""
-        temp_paths = "\n  ".join(f"{kind}_temp_path {folder}/{kind};" for kind in
-                                 ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        return f"""{user}
-daemon off;
-worker_processes 1;
-pid {folder}/pid;
-error_log {folder}/errors;
-events {{ worker_connections 16384; }}
-http {{
-  {log.format(folder=folder)}
-  {temp_paths}
-  keepalive_timeout {IDLE_SECONDS}s;
-  keepalive_requests 1000000000;
-  client_max_body_size 0;
-  upstream origin {{
-    server {origin};
-    keepalive 128;
-    keepalive_requests 1000000000;
-  }}
-  server {{
-    listen {listen} backlog=4096;
-    location / {{
-      proxy_pass http://origin;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      {location}
-    }}
-  }}
-}}
-"""
-    return render
-
-
-_NGINX_UNBUFFERED = """proxy_buffering off; proxy_request_buffering off;
-      proxy_buffer_size 64k; proxy_buffers 8 64k; client_body_buffer_size 64k;"""
-
-_NGINX_JSON_LOG = """log_format line escape=json '{{"time":"$time_iso8601","id":"$request_id",'
-    '"client":"$remote_addr","method":"$request_method","target":"$request_uri",'
-    '"status":$status,"bytes_in":$request_length,"bytes_out":$bytes_sent,'
-    '"duration":$request_time,"upstream":"$upstream_addr",'
-    '"upstream_time":"$upstream_response_time"}}';
-  access_log {folder}/access.log line buffer=64k flush=1s;"""
-
-_NGINX_REQUEST_ID = """proxy_set_header X-Request-Id $request_id;
-      add_header X-Request-Id $request_id;"""
-
-
-def _nginx(name, **kwargs):
-    access_log = kwargs.pop("access_log", False)
-    return Contestant(name, "peers", "nginx",
-                      lambda folder, listen, origin: [
-                          "-c", f"{folder}/config", "-p", folder, "-e", f"{folder}/errors"],
-                      _nginx_config(**kwargs), announces=False, access_log=access_log)
-
-
-def _haproxy_config(listen, origin, folder):
-    return f"""global
-  nbthread 1
-  maxconn 12000
-  no strict-limits
-defaults
-  mode http
-  timeout connect 5s
-  timeout server 60s
-  timeout client {IDLE_SECONDS}s
-  timeout http-request 10s
-  timeout http-keep-alive {IDLE_SECONDS}s
-  http-reuse always
-frontend clients
-  bind {listen}
-  default_backend origin
-backend origin
-  server origin {origin}
-"""
-
-
-def _nghttpx_arguments(folder, listen, origin):
-    return ["--conf=/dev/null", "--workers=1", f"--errorlog-file={folder}/errors",
-            f"--pid-file={folder}/pid", f"--frontend-keep-alive-timeout={IDLE_SECONDS}s",
-            "--backend-keep-alive-timeout=60s", "--backlog=4096",
-            "--frontend={},{};no-tls".format(*listen.split(":")),
-            "--backend={},{};;proto=http/1.1".format(*origin.split(":"))]
-
-
 def _ours(name, group, program, *flags, access_log=False):
     def arguments(folder, listen, origin):
         extra = [flag.format(folder=folder) for flag in flags]
@@ -183,34 +104,96 @@ def gateway_with_layers(count):
     return _ours(f"gateway+{count}", "gateway", "bench_gateway", "--layers", str(count))
 
 
+def _config_argument(folder, _listen, _origin):
+    return ["--config", f"{folder}/config"]
+
+
 def _gateway_with_routes(name, count):
     """The gateway executable with a JSON file of `count` routes."""
-    return Contestant(name, "gateway", "gateway",
-                      lambda folder, listen, origin: ["--config", f"{folder}/config"],
+    return Contestant(name, "gateway", "gateway", _config_argument,
                       lambda listen, origin, folder: routes.config(listen, origin, count))
+
+
+def _gateway_with_file(name, service=None, middleware=(), certificate="", h2=False):
+    """The gateway executable with a JSON file of one service that gets all requests."""
+    def render(listen, origin, folder):
+        listener = {"address": listen}
+        if certificate:
+            file = peers.certificate_path(folder, certificate)
+            listener["tls"] = {"certificate": file, "privateKey": file}
+        return json.dumps({
+            "listen": listener, "workers": 1, "maxConnections": MOST_CLIENTS,
+            "services": {"origin": {"targets": [f"http://{origin}"], **(service or {})}},
+            "middleware": list(middleware), "routes": [{"path": "/*", "service": "origin"}]},
+            indent=1)
+    return Contestant(name, "gateway", "gateway", _config_argument, render, h2=h2,
+                      certificate=certificate)
+
+
+def _nginx(name, access_log=False, **options):
+    return Contestant(name, "peers", "nginx", peers.nginx_arguments, peers.nginx(**options),
+                      announces=False, access_log=access_log, h2=options.get("h2", False),
+                      certificate=options.get("certificate", ""))
+
+
+def _haproxy(name, **options):
+    return Contestant(name, "peers", "haproxy", peers.haproxy_arguments, peers.haproxy(**options),
+                      announces=False, h2=options.get("h2", False),
+                      certificate=options.get("certificate", ""))
+
+
+def _nghttpx(name, h2=False, **options):
+    return Contestant(name, "peers", "nghttpx", peers.nghttpx_arguments(**options),
+                      announces=False, h2=h2)
 
 
 FLOOR = _ours("floor-epoll", "floors", "bench_relay_epoll")
 FLOOR_UV = _ours("floor-uv", "floors", "bench_relay_uv")
 NGINX = _nginx("nginx")
-NGINX_UNBUFFERED = _nginx("nginx-unbuffered", location=_NGINX_UNBUFFERED)
-NGINX_LOGGED = _nginx("nginx-logged", log=_NGINX_JSON_LOG, location=_NGINX_REQUEST_ID,
+NGINX_UNBUFFERED = _nginx("nginx-unbuffered", location=peers.NGINX_UNBUFFERED)
+NGINX_LOGGED = _nginx("nginx-logged", log=peers.NGINX_JSON_LOG, location=peers.NGINX_REQUEST_ID,
                       access_log=True)
-HAPROXY = Contestant("haproxy", "peers", "haproxy",
-                     lambda folder, listen, origin: ["-db", "-f", f"{folder}/config"],
-                     _haproxy_config, announces=False)
-NGHTTPX = Contestant("nghttpx", "peers", "nghttpx", _nghttpx_arguments, announces=False)
-# By default half of the descriptors are for targets: 9,968 clients where 20,000 are allowed.
-GATEWAY = _ours("gateway", "gateway", "gateway", "--workers", "1", "--max-connections", "12000")
+HAPROXY = _haproxy("haproxy")
+NGHTTPX = _nghttpx("nghttpx")
+GATEWAY = _ours("gateway", "gateway", "gateway", "--workers", "1", "--max-connections",
+                str(MOST_CLIENTS))
 _LOGGED = ("--request-id", "--access-log", "{folder}/access.log")
 GATEWAY_LOGGED = _ours("gateway-logged", "gateway", "bench_gateway", *_LOGGED, access_log=True)
 GATEWAY_COUNTED = _ours("gateway-counted", "gateway", "bench_gateway", "--count-allocations")
 GATEWAY_LOGGED_COUNTED = _ours("gateway-logged-counted", "gateway", "bench_gateway",
                                "--count-allocations", *_LOGGED, access_log=True)
+# It tells on its error output, and for people, where it listens.
+SIDECAR = Contestant("sidecar", "gateway", "sidecar",
+                     lambda folder, listen, origin: [listen, f"{folder}/application.sock"],
+                     announces=False)
 
 
 ROUTES = {"gateway-10": 10, "gateway-1000": 1000, "gateway-100000": 100_000}
 FEW_ROUTES, RELOADED, MANY_ROUTES = (_gateway_with_routes(*one) for one in ROUTES.items())
+
+# HTTP/2 with clients, with the origin, with both. nginx has none for origins.
+H2 = (_nginx("nginx@h2", h2=True, keepalive=512), _haproxy("haproxy@h2", h2=True),
+      _nghttpx("nghttpx@h2", h2=True), _gateway_with_file("gateway@h2", h2=True))
+_TO_H2 = {"http2": "always"}
+H2_ORIGIN = (_haproxy("haproxy@h2-origin", server=" proto h2"),
+             _nghttpx("nghttpx@h2-origin", origin_protocol="h2"),
+             _gateway_with_file("gateway@h2-origin", service=_TO_H2))
+H2_BOTH = (_haproxy("haproxy@h2-both", server=" proto h2", h2=True),
+           _nghttpx("nghttpx@h2-both", origin_protocol="h2", h2=True),
+           _gateway_with_file("gateway@h2-both", service=_TO_H2, h2=True))
+# With far more streams than connections to the origin, for the slow reader among them.
+H2_QUEUED = (_haproxy("haproxy@h2-queued", server=" maxconn 1024", h2=True),
+             _gateway_with_file("gateway@h2-queued", h2=True, service={
+                 "maxConnections": 1024, "queue": 20_000, "queueTimeout": "60s"}))
+
+TLS = tuple(make(name + "@tls", certificate=certificates.P256) for name, make in
+            (("nginx", _nginx), ("haproxy", _haproxy), ("gateway", _gateway_with_file)))
+HANDSHAKES = tuple(make(f"{name}@{kind}", certificate=kind)
+                   for kind in (certificates.P256, certificates.RSA2048)
+                   for name, make in (("nginx", _nginx), ("gateway", _gateway_with_file)))
+GZIP = (_nginx("nginx@gzip", location=peers.NGINX_GZIP),
+        _gateway_with_file("gateway@gzip", middleware=[{"compression": {
+            "codings": ["gzip"], "gzipLevel": 5}}]))
 
 
 def describe(contestants):

@@ -125,6 +125,8 @@ def environment(lab, descriptions, background):
             "haproxy": _output("/usr/sbin/haproxy", "-v"),
             "nghttpx": _output("nghttpx", "--version"),
             "wrk": _output("wrk", "--version"),
+            "h2load": _output("h2load", "--version"),
+            "openssl": _output("openssl", "version"),
         },
         "build": build(lab.bin_folder),
         "command": shlex.join(["./benchmarks/run", *sys.argv[1:]]),

@@ -85,7 +85,8 @@ def _throughput_plot(result):
 
 _COST_UNITS = {"requests": "CPU per request in µs", "transfer": "CPU per GiB in ms",
                "idle": "bytes per connection", "allocations": "calls of malloc per request",
-               "reload": "slowest reload in ms"}
+               "reload": "slowest reload in ms", "slow-reader": "p99 × that without a slow reader",
+               "footprint": "resident MiB"}
 
 
 def _plots(name, result):

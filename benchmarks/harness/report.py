@@ -5,13 +5,14 @@ import os
 
 # heading, figure, format; a figure that a contestant lacks is a dash
 _RATIOS = (("× floor", "× floor-epoll", "{:.2f}"), ("× nginx", "× nginx", "{:.2f}"),
-           ("× haproxy", "× haproxy", "{:.2f}"))
+           ("× haproxy", "× haproxy", "{:.2f}"), ("× nghttpx", "× nghttpx", "{:.2f}"))
 _COLUMNS = {
     "requests": (("CPU µs", "cpu_us", "{:.1f}"), ("user", "user_us", "{:.1f}"),
                  ("system", "system_us", "{:.1f}"), *_RATIOS, ("excess", "excess", "{:.2f}"),
                  ("added µs", "added", "{:+.2f}"),
                  ("req/s", "requests_per_second", "{:.0f}"), ("p50 µs", "p50_us", "{:.0f}"),
-                 ("p99 µs", "p99_us", "{:.0f}"), ("RSS MiB", "rss_mib", "{:.1f}"),
+                 ("p99 µs", "p99_us", "{:.0f}"),
+                 ("answer KiB", "answer_kib", "{:.1f}"), ("RSS MiB", "rss_mib", "{:.1f}"),
                  ("busy", "busy", "{:.0%}")),
     "transfer": (("CPU ms/GiB", "cpu_ms", "{:.0f}"), ("user", "user_ms", "{:.0f}"),
                  ("system", "system_ms", "{:.0f}"), *_RATIOS,
@@ -28,8 +29,13 @@ _COLUMNS = {
     "idle": (("bytes/connection", "bytes_per_connection", "{:.0f}"),
              ("before MiB", "before_mib", "{:.1f}"), ("RSS MiB", "rss_mib", "{:.1f}"),
              ("held", "held", "{:.0f}")),
+    "slow-reader": (("p99 ms alone", "alone_p99_ms", "{:.1f}"), ("beside it", "p99_ms", "{:.1f}"),
+                    ("×", "p99_ratio", "{:.2f}"), ("growth MiB", "growth_mib", "{:.1f}"),
+                    ("RSS MiB", "rss_mib", "{:.1f}"), ("it got MiB", "slow_mib", "{:.1f}"),
+                    ("requests", "requests", "{:.0f}")),
+    "footprint": (("RSS MiB", "rss_mib", "{:.1f}"), ("own MiB", "own_mib", "{:.1f}")),
 }
-_WITH_SPREAD = {"× floor-epoll", "excess", "added", "stall_ms", "quiet_ms"}
+_WITH_SPREAD = {"× floor-epoll", "excess", "added", "stall_ms", "quiet_ms", "p99_ratio"}
 
 
 def _cell(figures, figure, form):

@@ -12,12 +12,15 @@ from statistics import median
 from typing import Callable
 
 from . import contestants as who
-from . import load, measure, reloads, routes
+from . import load, measure, reloads, routes, slow_reader
 
 SETTLE_SECONDS = 0.05  # for the closing of the load's connections, which is part of the cost
 IDLE_SETTLE_SECONDS = 1.0
 MIB = 1024 * 1024
 FIRST_TRANSFER_BYTES = 256 * 1024
+H2_CONNECTIONS, H2_STREAMS = 16, 10  # the streams are those of one connection
+HANDSHAKES_AT_ONCE = 16
+JSON_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,19 @@ QUICK = Settings(rounds=1, seconds=1, connections=16, idle_connections=200,
 @dataclass(frozen=True)
 class Scenario:
     name: str
-    kind: str  # requests, allocations, transfer, idle or reload: the columns of its table
+    kind: str  # of figures.COST: the columns of its table
     title: str
     contestants: tuple
     run: Callable  # (lab, settings, contestants) -> {name: [run, ...]}
     most_rounds: int = 1000
     quick: tuple = ("gateway",)  # who takes part in the smoke
-    base: str = ""  # the contestant to whose cost that of the others is compared as a difference
+    base: str = ""  # the contestant to whose cost that of others without variants is a difference
+
+    least_busy: float = 0.5  # less than that of the settings where the load costs as much itself
 
     def limited(self, settings):
-        return replace(settings, rounds=min(settings.rounds, self.most_rounds))
+        return replace(settings, rounds=min(settings.rounds, self.most_rounds),
+                       least_busy=min(settings.least_busy, self.least_busy))
 
 
 def _rotated(items, by):
@@ -94,9 +100,20 @@ def _measured(proxy, work):
             "busy": used.total_ns / wall_ns, "waiting": used.waiting_ns / wall_ns}
 
 
-def _request_run(lab, settings, proxy, **options):
-    run = _measured(proxy, lambda: load.wrk(lab, proxy.address, settings.connections,
-                                            settings.seconds, **options))
+def _request_load(lab, settings, proxy, **options):
+    """What its clients speak decides about the load."""
+    if proxy.contestant.h2:
+        return load.h2load(lab, proxy.address, H2_CONNECTIONS, H2_STREAMS, settings.seconds)
+    return load.wrk(lab, proxy.url, settings.connections, settings.seconds, **options)
+
+
+def _costed(settings, proxy, work):
+    """Runs a load of requests; adds the cost of each."""
+    if proxy.contestant.certificate:
+        problems = load.tls_problems(proxy.address)
+        if problems:
+            return {"requests": 0, "problems": problems}
+    run = _measured(proxy, work)
     if not run["requests"]:
         return run
     run["cpu_us"] = run["cpu_ns"] / 1e3 / run["requests"]
@@ -109,13 +126,45 @@ def _request_run(lab, settings, proxy, **options):
     return run
 
 
+def _request_run(lab, settings, proxy, **options):
+    return _costed(settings, proxy, lambda: _request_load(lab, settings, proxy, **options))
+
+
 def _requests(lab, settings, contestants, **options):
     return _paired_rounds(lab, settings, contestants,
                           lambda proxy: _request_run(lab, settings, proxy, **options))
 
 
 def _churn(lab, settings, contestants):
-    return _requests(lab, settings, contestants, close=True)
+    return _requests(lab, settings, contestants, fields=("Connection: close",))
+
+
+def _gzip_run(lab, settings, proxy):
+    run = _request_run(lab, settings, proxy, path=f"/json/{JSON_BYTES}",
+                       fields=("Accept-Encoding: gzip",))
+    if run["requests"]:
+        run["answer_kib"] = run["bytes"] / run["requests"] / 1024
+        if run["answer_kib"] * 1024 > JSON_BYTES / 2:
+            run["problems"].append("the answers were not compressed")
+    return run
+
+
+def _gzip(lab, settings, contestants):
+    return _paired_rounds(lab, settings, contestants,
+                          lambda proxy: _gzip_run(lab, settings, proxy))
+
+
+def _handshakes(lab, settings, contestants):
+    """Runs by contestant and kind: `nginx@p256-full`, `nginx@p256-resumed`."""
+    runs = {}
+    for kind in ("full", "resumed"):
+        def run_once(proxy, resumed=kind == "resumed"):
+            return _costed(settings, proxy, lambda: load.handshakes(
+                lab, proxy.address, HANDSHAKES_AT_ONCE, settings.seconds, resumed))
+
+        own = _paired_rounds(lab, settings, contestants, run_once)
+        runs |= {f"{name}-{kind}": kept for name, kept in own.items()}
+    return runs
 
 
 def _connections(lab, settings, contestants):
@@ -143,7 +192,7 @@ def _reload(lab, settings, contestants):
 
 def _allocations_run(lab, settings, proxy):
     before = load.allocations(proxy.address)
-    run = load.wrk(lab, proxy.address, settings.connections, settings.seconds)
+    run = load.wrk(lab, proxy.url, settings.connections, settings.seconds)
     if run["requests"]:
         run["allocations"] = (load.allocations(proxy.address) - before) / run["requests"]
     return run
@@ -211,7 +260,29 @@ def _idle(lab, settings, contestants):
                           lambda proxy: _idle_run(lab, settings, proxy))
 
 
+def _slow_reader(lab, settings, contestants):
+    return _paired_rounds(lab, replace(settings, warm_up=0), contestants,
+                          lambda proxy: slow_reader.run(lab, settings, proxy))
+
+
+def _footprint_run(proxy):
+    """Weighs a proxy that has nothing to do, after one request."""
+    problems = load.ask(proxy.address, "/-/ready")
+    time.sleep(IDLE_SETTLE_SECONDS)
+    pids = proxy.pids()
+    return {"rss_mib": measure.rss_kib(pids) / 1024, "own_mib": measure.own_bytes(pids) / MIB,
+            "problems": problems}
+
+
+def _footprint(lab, settings, contestants):
+    return _paired_rounds(lab, replace(settings, warm_up=0), contestants, _footprint_run)
+
+
 _PEERS = (who.NGINX, who.HAPROXY, who.NGHTTPX)
+def _names(contestants):
+    return tuple(contestant.name for contestant in contestants)
+
+
 _TRANSFER = (who.FLOOR, who.NGINX, who.NGINX_UNBUFFERED, who.HAPROXY, who.GATEWAY)
 
 ALL = (
@@ -242,4 +313,24 @@ ALL = (
              _TRANSFER, _download, most_rounds=3),
     Scenario("upload", "transfer", "one long body from the client to the origin",
              _TRANSFER, _upload, most_rounds=3),
+    Scenario("h2", "requests", "HTTP/2 clients, 10 streams on each connection, HTTP/1.1 origin",
+             (who.FLOOR, *who.H2), _requests, quick=_names(who.H2),
+             least_busy=0.25),
+    Scenario("h2-origin", "requests", "HTTP/1.1 clients, an HTTP/2 origin",
+             (who.FLOOR, *who.H2_ORIGIN), _requests, quick=_names(who.H2_ORIGIN),
+             least_busy=0.25),
+    Scenario("h2-both", "requests", "HTTP/2 clients, an HTTP/2 origin",
+             (who.FLOOR, *who.H2_BOTH), _requests, quick=_names(who.H2_BOTH),
+             least_busy=0.25),
+    Scenario("slow-reader", "slow-reader", "HTTP/2: 99 connections of 100 streams, one slow reader",
+             who.H2_QUEUED, _slow_reader, most_rounds=5, quick=("gateway@h2-queued",)),
+    Scenario("tls", "requests", "TLS 1.3 on keep-alive connections, and the same in clear text",
+             (who.NGINX, who.HAPROXY, who.GATEWAY, *who.TLS), _requests, quick=_names(who.TLS)),
+    Scenario("handshakes", "requests", "a TLS 1.3 connection, full or resumed, for each request",
+             who.HANDSHAKES, _handshakes, most_rounds=5, quick=_names(who.HANDSHAKES),
+             least_busy=0.25),
+    Scenario("gzip", "requests", "64 KiB of JSON compressed by gzip at level 5",
+             who.GZIP, _gzip, quick=_names(who.GZIP)),
+    Scenario("footprint", "footprint", "memory at rest, after one request",
+             (*_PEERS, who.GATEWAY, who.SIDECAR), _footprint, most_rounds=1, quick=("sidecar",)),
 )

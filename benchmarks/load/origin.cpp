@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A very cheap HTTP/1.1 origin for the benchmarks, so that the machine's time goes to the proxy
-// before it. One thread, one edge-triggered epoll set. It understands just what its peers send
-// (proxies and load generators that are already trusted), and counts whatever it does not.
+// A very cheap origin for the benchmarks, so that the machine's time goes to the proxy before it.
+// One thread, one edge-triggered epoll set. It understands just what its peers send (proxies and
+// load generators that are already trusted), and counts whatever it does not.
 //
 //   GET /, /page/…   128 bytes                   POST|PUT /sink   reads any body, answers its size
 //   GET /bytes/<n>   n bytes with a length       GET /stats       {"requests":…,"errors":…,…}
+//   GET /json/<n>    n bytes of JSON
 //
+// So in HTTP/1.1. A connection that begins with the preface of HTTP/2 speaks that, and is given the
+// 128 bytes for whatever it asks.
 // An error is a request that makes no sense; aborted is an exchange whose peer left in the middle.
 #include <strings.h>
 #include <sys/epoll.h>
@@ -18,12 +21,13 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
-#include <ctime>
-#include <memory>
+#include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "origin_h2.hpp"
 #include "support.hpp"
 
 namespace gatewaykit::bench {
@@ -32,6 +36,9 @@ namespace {
 constexpr std::size_t kPageBytes = 128;
 constexpr std::size_t kBlockBytes = 256 * 1024;
 constexpr std::size_t kMostHeadBytes = 64 * 1024;
+constexpr std::size_t kRecordBytes = 192;
+constexpr std::size_t kLeastJsonBytes = 2;  // []
+constexpr std::size_t kMostJsonBytes = 1024 * 1024;
 
 struct Stats {
   std::uint64_t connections = 0;
@@ -47,21 +54,29 @@ bool parse_number(std::string_view text, int base, std::uint64_t& number) {
   return error == std::errc{} && end != text.data();
 }
 
-// The Date field, formatted once per second.
-const std::string& date_field() {
-  static std::time_t formatted = 0;
-  static std::string field;
-  const std::time_t now = std::time(nullptr);
-  if (now != formatted) {
-    std::array<char, 64> text;
-    std::tm parts{};
-    gmtime_r(&now, &parts);
-    const std::size_t size =
-        std::strftime(text.data(), text.size(), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
-    field.assign(text.data(), size);
-    formatted = now;
+// `size` bytes of records such as an API answers with, filled up with spaces.
+std::string make_json(std::size_t size) {
+  std::string text = "[";
+  std::uint32_t random = 1;
+  for (std::uint32_t id = 1; text.size() + kRecordBytes < size; ++id) {
+    random = random * 1'664'525 + 1'013'904'223;
+    char record[kRecordBytes];
+    std::snprintf(record, sizeof record,
+                  R"(%s{"id":%u,"name":"user-%u","email":"user-%u@mail.example",)"
+                  R"("active":%s,"balance":%u.%02u,"token":"%08x"})",
+                  id == 1 ? "" : ",\n", id, random >> 20, random >> 20,
+                  random >> 30 == 0 ? "false" : "true", random >> 12 & 0xffff, (random >> 8) % 100,
+                  random);
+    text += record;
   }
-  return field;
+  text.resize(size - 1, ' ');
+  return text + ']';
+}
+
+const std::string& json_of(std::size_t size) {
+  static std::string text = make_json(size);
+  if (text.size() != size) text = make_json(size);
+  return text;
 }
 
 // Follows a chunked body to its end without keeping a byte of it.
@@ -185,7 +200,8 @@ class Connection {
   bool is_sending() const { return !out_.empty() || filler_left_ > 0; }
 
   bool lost() {
-    const bool is_between_requests = phase_ == Phase::head && unparsed_.empty() && !is_sending();
+    const bool is_between_requests =
+        phase_ == Phase::head && unparsed_.empty() && !is_sending() && (!h2_ || h2_->is_idle());
     if (!is_between_requests) ++stats.aborted;
     return false;
   }
@@ -208,6 +224,11 @@ class Connection {
     std::size_t used = 0;
     while (used < bytes.size() && !failed_ && filler_left_ == 0) {
       const std::string_view rest = bytes.substr(used);
+      if (h2_) {
+        used += h2_->feed(rest);
+        failed_ = h2_->failed();
+        break;
+      }
       if (phase_ == Phase::head) {
         const std::size_t end = rest.find("\r\n\r\n");
         if (end == std::string_view::npos) break;
@@ -224,6 +245,10 @@ class Connection {
     Head head;
     if (!parse_head(text, head)) {
       failed_ = true;
+      return;
+    }
+    if (head.method == "PRI") {
+      h2_.emplace(std::string_view(block).substr(0, kPageBytes), out_, stats.requests);
       return;
     }
     ++stats.requests;
@@ -260,12 +285,18 @@ class Connection {
 
   void answer(std::string_view target) {
     constexpr std::string_view kBytes = "/bytes/";
+    constexpr std::string_view kJson = "/json/";
+    std::uint64_t size = 0;
     if (target == "/" || target.rfind("/page/", 0) == 0) {
       begin_answer("200 OK", kPageBytes);
       out_.append(block, 0, kPageBytes);
     } else if (target.rfind(kBytes, 0) == 0 &&
                parse_number(target.substr(kBytes.size()), 10, filler_left_)) {
       begin_answer("200 OK", filler_left_);
+    } else if (target.rfind(kJson, 0) == 0 && parse_number(target.substr(kJson.size()), 10, size) &&
+               size >= kLeastJsonBytes && size <= kMostJsonBytes) {
+      begin_answer("200 OK", size, "application/json");
+      out_ += json_of(size);
     } else if (target == "/stats") {
       const std::string body = "{\"connections\":" + std::to_string(stats.connections) +
                                ",\"requests\":" + std::to_string(stats.requests) +
@@ -278,11 +309,12 @@ class Connection {
     }
   }
 
-  void begin_answer(std::string_view status, std::uint64_t length) {
+  void begin_answer(std::string_view status, std::uint64_t length,
+                    std::string_view type = "text/plain") {
     std::array<char, 20> digits;
     const char* const end = std::to_chars(digits.begin(), digits.end(), length).ptr;
-    out_.append("HTTP/1.1 ").append(status).append("\r\n").append(date_field());
-    out_.append("Content-Type: text/plain\r\nContent-Length: ");
+    out_.append("HTTP/1.1 ").append(status).append("\r\nDate: ").append(http_date());
+    out_.append("\r\nContent-Type: ").append(type).append("\r\nContent-Length: ");
     out_.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
     out_.append(close_after_ ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n");
   }
@@ -320,6 +352,7 @@ class Connection {
   std::uint64_t body_left_ = 0;
   std::uint64_t body_bytes_ = 0;
   ChunkCounter chunks_;
+  std::optional<H2Session> h2_;
 };
 
 class Origin {
@@ -365,8 +398,7 @@ class Origin {
 int main(int argc, char** argv) {
   using namespace gatewaykit::bench;
   std::string listen = "127.0.0.1:0";
-  parse_flags(argc, argv, "A very cheap HTTP/1.1 origin",
-              {{"--listen", &listen, "address to listen on"}});
+  parse_flags(argc, argv, "A very cheap origin", {{"--listen", &listen, "address to listen on"}});
   exit_on_signals();
   Origin(listen_on(listen)).run();
 }

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 namespace gatewaykit::bench {
 namespace {
@@ -108,6 +109,20 @@ int connect_blocking(const sockaddr_in& address) {
     die("connect");
   }
   return fd;
+}
+
+const std::string& http_date() {
+  static std::time_t formatted = 0;
+  static std::string date;
+  const std::time_t now = std::time(nullptr);
+  if (now != formatted) {
+    char text[64];
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    date.assign(text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts));
+    formatted = now;
+  }
+  return date;
 }
 
 void exit_on_signals() {

@@ -41,6 +41,9 @@ int start_connect(const sockaddr_in& address);
 /// A connected socket that blocks.
 int connect_blocking(const sockaddr_in& address);
 
+/// The time as a Date field has it, formatted once per second. For one thread.
+const std::string& http_date();
+
 /// SIGTERM and SIGINT end the process with status 0; a write to a closed socket is an error code.
 void exit_on_signals();
 

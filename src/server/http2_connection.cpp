@@ -177,6 +177,8 @@ struct Http2Connection::Callbacks {
   static int on_send_content(nghttp2_session*, nghttp2_frame*, const std::uint8_t* head,
                              std::size_t size, nghttp2_data_source* source, void* data) {
     return guarded([&] {
+      // It would go on as long as there is content and a window, however full the output is.
+      if (!self(data).has_room(kFrameHead + size)) return int{NGHTTP2_ERR_WOULDBLOCK};
       self(data).append_output(text(head, kFrameHead));
       self(data).append_output(
           static_cast<Http2Exchange*>(source->ptr)->provided().substr(0, size));
@@ -431,6 +433,11 @@ bool Http2Connection::fill_output() {
   }
   if (output_end_ == 0) output_ = Buffer();
   return output_end_ > 0;
+}
+
+/// A frame that is larger than all of the output fits an empty one.
+bool Http2Connection::has_room(std::size_t bytes) const noexcept {
+  return output_end_ == 0 || output_end_ + bytes <= kOutputSize;
 }
 
 void Http2Connection::append_output(std::string_view bytes) {

@@ -57,6 +57,7 @@ class Http2Connection final : public ClientConnection {
   Task<void> serve(Http2Exchange& exchange);
   Task<void> send_output();
   bool fill_output();
+  bool has_room(std::size_t bytes) const noexcept;
   void append_output(std::string_view bytes);
   void want_output() noexcept;
   void wake() noexcept;

@@ -75,7 +75,8 @@ int TicketKeys::on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_
                                                                                                : -1;
   }
   if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key->cipher.data(), iv) != 1) return 0;
-  return now - key->made > kRenewed ? 2 : 1;
+  // Clients use a ticket of TLS 1.3 once (RFC 8446 appendix C.4), so that they need another.
+  return SSL_version(ssl) == TLS1_3_VERSION || now - key->made > kRenewed ? 2 : 1;
 }
 
 }  // namespace gatewaykit::server

@@ -131,6 +131,21 @@ for (const maxVersion of ["TLSv1.2", "TLSv1.3"]) {
   });
 }
 
+test("a resumed connection brings the ticket for the next one", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const gateway = await startSecured(t, authority.folder, authority.issue(["a.test"]));
+  const options = { port: gateway.port, servername: "a.test", ca: fs.readFileSync(authority.file), minVersion: "TLSv1.3" };
+  let session;
+  for (const reused of [false, true, true, true]) {
+    const socket = tls.connect({ ...options, session });
+    const ticket = once(socket, "session");
+    socket.write("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    [session] = await ticket;
+    assert.equal(socket.isSessionReused(), reused);
+    socket.destroy();
+  }
+});
+
 test("clients show certificates where they are asked to", async (t) => {
   const folder = temporaryFolder(t);
   const authority = new Authority(folder);
