@@ -29,6 +29,8 @@ constexpr std::uint32_t kSectionSize = 64u << 10;
 constexpr std::size_t kAssumedStreams = 100;
 /// Largest section that is sent: what a listener took, and what middlewares have added.
 constexpr std::size_t kSentSection = std::size_t{256} << 10;
+/// Receives before others have their turn.
+constexpr int kReceivesPerTurn = 16;
 /// Frames without content that a target may send in a second, beside those that answer ours.
 constexpr std::uint64_t kFrameBudget = 10'000;
 constexpr std::uint64_t kFramesPerSent = 4;
@@ -148,6 +150,7 @@ struct Http2Callbacks {
   static int on_close(nghttp2_session* session, std::int32_t id, std::uint32_t code, void* user) try {
     Http2Stream* const its = stream(session, id);
     if (its != nullptr) its->closed(code, self(user).complaint_);
+    self(user).complaint_.clear();
     self(user).stream_closed();
     return 0;
   } catch (const std::bad_alloc&) {
@@ -277,8 +280,9 @@ void Http2Connection::watch() noexcept {
 
 void Http2Connection::on_timer(Timer& timer) noexcept {
   auto& self = static_cast<Http2Connection&>(timer);
-  if (self.streams_ == 0 || self.is_dead_) return;
   const Busy busy(self);
+  if (!self.is_dead_ && self.stream_->may_receive()) self.receive();
+  if (self.streams_ == 0 || self.is_dead_) return;
   Executor& executor = self.lane_.pool().executor();
   const TimePoint now = executor.now();
   const Target& target = self.lane_.target();
@@ -361,8 +365,9 @@ void Http2Connection::receive() noexcept {
   if (is_dead_) return;
   const Busy busy(*this);
   try {
-    while (!is_dead_ && receive_some()) {
-    }
+    int left = kReceivesPerTurn;
+    while (!is_dead_ && left > 0 && receive_some()) --left;
+    if (left == 0) Timer::set(lane_.pool().executor().timers(), last_received_);
     // What was received is pinned by nobody, or by chunks that outlive us.
     input_ = Buffer();
     if (is_dead_) return;
@@ -379,7 +384,9 @@ bool Http2Connection::receive_some() {
   const net::IoResult result = stream_->receive(input_.data(), input_.capacity());
   if (result.kind == Kind::would_block) return false;
   if (result.kind != Kind::bytes) {
-    fail(closed(lane_.target(), result));
+    // It may have left because of what we are about to tell it.
+    const Target& target = lane_.target();
+    fail(complaint_.empty() ? closed(target, result) : broken(target, complaint_));
     return false;
   }
   last_received_ = lane_.pool().executor().now();

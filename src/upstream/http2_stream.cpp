@@ -162,9 +162,7 @@ Task<bool> Http2Stream::recall(Request& request) {
     co_await upload_end_.wait();
   }
   if (upload_runs_) co_return false;  // We are cancelled, too.
-  const bool is_untouched = !upload_.took_content();
-  upload_.return_body(request.body);
-  co_return is_untouched || request.body.rewind();
+  co_return upload_.return_body(request.body);
 }
 
 Task<Result<codec::ResponseHead>> Http2Stream::await_head(Context& ctx, TimePoint total) {
@@ -246,6 +244,7 @@ void Http2Stream::head_ended(codec::Http2ResponseHead& lines) {
 
 void Http2Stream::take_head(codec::Http2ResponseHead& lines) {
   has_head_ = true;
+  upload_.forget();
   head_.status = lines.status;
   head_.headers = std::move(lines.fields());
   const auto length = lines.content_length;

@@ -10,6 +10,39 @@ namespace {
 
 using Framing = codec::BodyFraming::Kind;
 
+/// For another attempt, where the target says that it did nothing. Few, since each may pin a buffer.
+constexpr std::size_t kMostKept = std::size_t{64} << 10;
+constexpr std::size_t kMostKeptChunks = 16;
+
+/// A body whose first chunks were taken before.
+class Replayed final : public BodyFilter {
+ public:
+  Replayed(Body rest, std::vector<Chunk, PoolAllocator<Chunk>> first)
+      : BodyFilter(std::move(rest)), first_(std::move(first)) {}
+
+  Task<Result<Chunk>> read() override {
+    Chunk chunk;
+    if (take_first(chunk)) co_return chunk;
+    co_return co_await inner().read();
+  }
+  bool ready(Chunk& chunk) override { return take_first(chunk) || inner().ready(chunk); }
+  std::optional<std::uint64_t> size() const override {
+    std::optional<std::uint64_t> size = BodyFilter::size();
+    for (std::size_t i = next_; size && i < first_.size(); ++i) *size += first_[i].size();
+    return size;
+  }
+
+ private:
+  bool take_first(Chunk& chunk) {
+    if (next_ == first_.size()) return false;
+    chunk = std::move(first_[next_++]);
+    return true;
+  }
+
+  std::vector<Chunk, PoolAllocator<Chunk>> first_;
+  std::size_t next_ = 0;
+};
+
 }  // namespace
 
 void Http2Upload::begin(const codec::BodyFraming& framing, Body& body) {
@@ -27,8 +60,25 @@ void Http2Upload::begin_tunnel(Body& body) {
   owns_body_ = true;
 }
 
-void Http2Upload::return_body(Body& body) noexcept {
-  if (std::exchange(owns_body_, false)) body = std::move(body_);
+bool Http2Upload::return_body(Body& body) {
+  if (!std::exchange(owns_body_, false)) return true;
+  body = std::move(body_);
+  if (!took_content_ || body.rewind()) return true;
+  if (!keeps_) return false;
+  body = Body(*new Replayed(std::move(body), std::move(kept_)));
+  return true;
+}
+
+void Http2Upload::keep(const Chunk& chunk) {
+  if (!keeps_) return;
+  kept_size_ += chunk.size();
+  if (kept_size_ > kMostKept || kept_.size() == kMostKeptChunks) return forget();
+  kept_.push_back(chunk);
+}
+
+void Http2Upload::forget() noexcept {
+  keeps_ = false;
+  kept_.clear();
 }
 
 void Http2Upload::fail(Error error) {
@@ -62,6 +112,7 @@ void Http2Upload::stage(Chunk chunk) {
     has_ended_ = left_ == 0;
     if (has_ended_) wanted_.set();
   }
+  keep(chunk);
   staged_ = std::move(chunk);
 }
 

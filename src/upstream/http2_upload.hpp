@@ -7,10 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "codec/http1_message.hpp"
 #include "gatewaykit/core/error.hpp"
 #include "gatewaykit/core/event.hpp"
+#include "gatewaykit/core/string.hpp"
 #include "gatewaykit/core/timer.hpp"
 #include "gatewaykit/http/body.hpp"
 
@@ -39,7 +41,6 @@ class Http2Upload {
   bool is_complete() const noexcept { return !owns_body_ || (has_ended_ && is_end_taken_); }
   /// The target has room for less than is there.
   bool is_blocked() const noexcept { return !staged_.empty(); }
-  bool took_content() const noexcept { return took_content_; }
   const std::optional<Error>& failure() const noexcept { return failure_; }
   void fail(Error error);
   const Headers* trailers() const { return body_.trailers(); }
@@ -55,12 +56,18 @@ class Http2Upload {
   /// failure, and where the exchange is cancelled.
   Task<bool> pull();
 
-  /// Puts the body back where it came from, for another attempt.
-  void return_body(Body& body) noexcept;
+  /// No other attempt will need the content.
+  void forget() noexcept;
+  /// Puts the body back where it came from, for another attempt. False where its first bytes are
+  /// gone: no more than 64 KiB are kept.
+  bool return_body(Body& body);
 
  private:
+  using Chunks = std::vector<Chunk, PoolAllocator<Chunk>>;
+
   bool pull_ready();
   void stage(Chunk chunk);
+  void keep(const Chunk& chunk);
 
   codec::BodyFraming::Kind framing_ = codec::BodyFraming::Kind::none;
   bool owns_body_ = false;
@@ -72,6 +79,9 @@ class Http2Upload {
   TimePoint last_moved_{};
   Chunk staged_;
   Body body_;
+  bool keeps_ = true;
+  std::size_t kept_size_ = 0;
+  Chunks kept_;  // What was taken from the body so far.
   Event wanted_;
   std::optional<Error> failure_;
 };

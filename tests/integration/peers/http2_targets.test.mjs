@@ -300,8 +300,12 @@ test("large content passes both ways, and its bytes are never taken for frames",
 
 test("a client that does not read holds up neither memory nor the others", async (t) => {
   const origin = await startOrigin(t, (stream, headers) => {
-    stream.respond({ ":status": 200 });
-    if (headers[":path"] === "/small") return stream.end("small");
+    if (headers[":path"] === "/small") {
+      stream.respond({ ":status": 200 });
+      return stream.end("small");
+    }
+    // With a length: Node may end what was held up for long by a reset in place of END_STREAM.
+    stream.respond({ ":status": 200, "content-length": 64 << 20 });
     const block = Buffer.alloc(1 << 20, "x");
     let left = 64;
     const write = () => {
@@ -411,45 +415,38 @@ test("interim responses and expectations pass", async (t) => {
   response.resume();
   await closed(response);
   assert.equal(response.statusCode, 200);
-  assert.deepEqual(hints, [103]);
+  assert.deepEqual(hints, [103, 100]);
 });
 
 // --- What goes wrong.
 
 test("a client that leaves resets its stream and nothing else", async (t) => {
-  const codes = [];
+  let left;
   const origin = await startOrigin(t, (stream, headers) => {
-    stream.on("close", () => codes.push(stream.rstCode));
     stream.respond({ ":status": 200 });
+    if (headers[":path"] === "/") return stream.end("still here");
+    left = closed(stream).then(() => stream.rstCode);
     stream.write("begun");
-    if (headers[":path"] === "/end") stream.end();
   });
   const gateway = await startBefore(t, origin.url);
   const response = await open(gateway, "/forever");
   await once(response, "data");
-  const [, { stream }] = await Promise.all([
-    exchange(gateway, "/end"),
-    new Promise((resolve) => {
-      const ending = origin.server.listeners("stream")[0];
-      assert.ok(ending);
-      resolve({ stream: response });
-    }),
-  ]);
-  stream.destroy();
-  while (codes.length < 2) await exchange(gateway, "/end");
-  assert.ok(codes.includes(constants.NGHTTP2_CANCEL));
+  response.socket.resetAndDestroy();
+  assert.equal(await left, constants.NGHTTP2_CANCEL);
+  assert.equal((await exchange(gateway, "/")).body, "still here");
   assert.equal(origin.sessions.length, 1);
 });
 
 test("a stream that is reset within its content is no clean end", async (t) => {
-  const origin = await startOrigin(t, (stream) => {
-    stream.respond({ ":status": 200 });
-    stream.write("not all", () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
-  });
+  const origin = await startFrames(t, (socket, id) => socket.write(Buffer.concat([
+    frame(type.headers, endHeaders, id, ok),
+    frame(type.data, 0, id, Buffer.from("not all")),
+    frame(type.reset, 0, id, word(constants.NGHTTP2_NO_ERROR)),
+  ])));
   const gateway = await startBefore(t, origin.url);
   const answer = await exchange(gateway, "/");
-  assert.equal(answer.status, 200);
   assert.equal(answer.isWhole, false);
+  assert.equal(origin.connections, 1);
   assert.equal((await gateway.lines())[0].error, "reset");
 });
 
@@ -468,16 +465,17 @@ test("content that is shorter or longer than announced is no clean end", async (
 });
 
 test("a target that dies is no clean end, and the next connection works", async (t) => {
-  let dies = true;
-  const origin = await startOrigin(t, (stream) => {
-    stream.respond({ ":status": 200 });
-    if (!dies) return stream.end("alive");
-    dies = false;
-    stream.write("not all", () => stream.session.socket?.destroy() ?? stream.session.destroy());
+  const origin = await startFrames(t, (socket, id) => {
+    const head = frame(type.headers, endHeaders, id, ok);
+    if (origin.connections > 1) {
+      return socket.write(Buffer.concat([head, frame(type.data, endStream, id, Buffer.from("alive"))]));
+    }
+    socket.write(Buffer.concat([head, frame(type.data, 0, id, Buffer.from("not all"))]));
+    socket.end();
   });
   const gateway = await startBefore(t, origin.url);
   const cut = await exchange(gateway, "/");
-  assert.ok(cut.isWhole === false);
+  assert.equal(cut.isWhole, false);
   assert.equal((await exchange(gateway, "/")).body, "alive");
 });
 
@@ -555,7 +553,6 @@ test("floods end the connection, not the gateway", async (t) => {
     "empty DATA": (id) => Buffer.concat([frame(type.headers, endHeaders, id, ok),
       many(50_000, frame(type.data, 0, id))]),
     priorities: (id) => many(50_000, frame(type.priority, 0, id, Buffer.alloc(5))),
-    "unknown frames": () => many(50_000, frame(200, 0, 0)),
     "window updates": () => many(50_000, frame(type.window, 0, 0, word(1))),
     continuations: (id) => Buffer.concat([frame(type.headers, 0, id, ok),
       many(1000, frame(type.continuation, 0, id, literal("x-a", "a")))]),
@@ -576,6 +573,15 @@ test("floods end the connection, not the gateway", async (t) => {
     assert.ok(answer.status === 502 || !answer.isWhole, `${flood}: ${answer.status}`);
   }
   assert.ok(residentKilobytes(gateway) - before < 32 * 1024);
+});
+
+test("frames of a type that nobody knows are skipped", async (t) => {
+  const origin = await startFrames(t, (socket, id) => socket.write(Buffer.concat([
+    ...Array(1000).fill(frame(200, 0xff, id, Buffer.alloc(1000))),
+    frame(type.headers, endHeaders, id, ok), frame(type.data, endStream, id, Buffer.from("content")),
+  ])));
+  const gateway = await startBefore(t, origin.url);
+  assert.equal((await exchange(gateway, "/")).body, "content");
 });
 
 test("one field that is repeated by a byte does not fill memory", async (t) => {
