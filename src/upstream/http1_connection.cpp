@@ -189,7 +189,8 @@ std::optional<Result<codec::ResponseHead>> Http1Connection::parse_head() {
 
 Result<codec::ResponseHead> Http1Connection::check_switch(codec::ResponseHead head) const {
   if (!asks_upgrade_) return broken(lane_.target(), "switches protocols without being asked");
-  if (upload_.state() != Upload::State::complete) return broken(lane_.target(), "switches protocols too early");
+  if (upload_.state() != Upload::State::complete)
+    return broken(lane_.target(), "switches protocols too early");
   return head;
 }
 

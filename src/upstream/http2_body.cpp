@@ -14,10 +14,7 @@ namespace gatewaykit::upstream {
 
 Http2Body::Http2Body(Http2Stream& stream, Lease lease, const codec::BodyFraming& framing,
                      InFlight in_flight, TimePoint total) noexcept
-    : stream_(&stream),
-      lease_(std::move(lease)),
-      in_flight_(std::move(in_flight)),
-      total_(total) {
+    : stream_(&stream), lease_(std::move(lease)), in_flight_(std::move(in_flight)), total_(total) {
   if (framing.kind == codec::BodyFraming::Kind::length) left_ = framing.length;
 }
 
@@ -58,11 +55,14 @@ Http2Body::Step Http2Body::step(Chunk& chunk) {
     if (left_) *left_ -= std::min<std::uint64_t>(*left_, chunk.size());
     return Step::chunk;
   }
-  if (stream_->has_ended()) {
+  const std::optional<Error>& failure = stream_->failure();
+  // Some targets reset a stream in place of ending it. What has its length is whole even so.
+  const bool is_whole = left_ == 0 && failure && failure->code == Errc::reset;
+  if (stream_->has_ended() || is_whole) {
     finish();
     return Step::end;
   }
-  return stream_->failure() ? fail(*stream_->failure()) : Step::nothing;
+  return failure ? fail(*failure) : Step::nothing;
 }
 
 void Http2Body::finish() noexcept {

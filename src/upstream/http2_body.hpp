@@ -18,8 +18,8 @@ class Http2Stream;
 class Http2Body final : public BodySource {
  public:
   /// `lease` is that of `stream`. Content is awaited until `total` at the latest.
-  Http2Body(Http2Stream& stream, Lease lease, const codec::BodyFraming& framing,
-            InFlight in_flight, TimePoint total) noexcept;
+  Http2Body(Http2Stream& stream, Lease lease, const codec::BodyFraming& framing, InFlight in_flight,
+            TimePoint total) noexcept;
   ~Http2Body() override;
   static void* operator new(std::size_t size) { return pool_allocate(size); }
   static void operator delete(void* block, std::size_t size) noexcept {

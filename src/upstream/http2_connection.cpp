@@ -116,8 +116,8 @@ struct Http2Callbacks {
                        const std::uint8_t* name, std::size_t name_size, const std::uint8_t* value,
                        std::size_t value_size, std::uint8_t, void*) try {
     Http2Stream* const its = stream(session, frame->hd.stream_id);
-    const bool goes_on = its != nullptr && its->line_received(as_text(name, name_size),
-                                                              as_text(value, value_size));
+    const bool goes_on =
+        its != nullptr && its->line_received(as_text(name, name_size), as_text(value, value_size));
     return goes_on ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   } catch (const std::bad_alloc&) {
     return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -147,7 +147,8 @@ struct Http2Callbacks {
     return NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
-  static int on_close(nghttp2_session* session, std::int32_t id, std::uint32_t code, void* user) try {
+  static int on_close(nghttp2_session* session, std::int32_t id, std::uint32_t code,
+                      void* user) try {
     Http2Stream* const its = stream(session, id);
     if (its != nullptr) its->closed(code, self(user).complaint_);
     self(user).complaint_.clear();
@@ -246,11 +247,10 @@ void Http2Connection::submit_settings() {
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, kSectionSize},
   };
-  const bool is_done =
-      nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, settings, std::size(settings)) ==
-          0 &&
-      nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0,
-                                            kConnectionWindow) == 0;
+  const bool is_done = nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, settings,
+                                               std::size(settings)) == 0 &&
+                       nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0,
+                                                             kConnectionWindow) == 0;
   if (!is_done) throw std::bad_alloc();
 }
 
@@ -391,9 +391,8 @@ bool Http2Connection::receive_some() {
   }
   last_received_ = lane_.pool().executor().now();
   has_pinged_ = false;
-  const ssize_t used =
-      nghttp2_session_mem_recv(session_.get(), reinterpret_cast<std::uint8_t*>(input_.data()),
-                               result.count);
+  const ssize_t used = nghttp2_session_mem_recv(
+      session_.get(), reinterpret_cast<std::uint8_t*>(input_.data()), result.count);
   if (used >= 0) return true;
   const char* const why = nghttp2_strerror(static_cast<int>(used));
   fail(broken(lane_.target(), complaint_.empty() ? why : complaint_.c_str()));
@@ -435,10 +434,10 @@ void Http2Connection::frame_received(const nghttp2_frame& frame) {
       break;
     case NGHTTP2_SETTINGS:
       if ((frame.hd.flags & NGHTTP2_FLAG_ACK) != 0) break;
-      most_streams_ = std::min<std::size_t>(
-          lane_.pool().options().http2_streams,
-          nghttp2_session_get_remote_settings(session_.get(),
-                                              NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS));
+      most_streams_ =
+          std::min<std::size_t>(lane_.pool().options().http2_streams,
+                                nghttp2_session_get_remote_settings(
+                                    session_.get(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS));
       lane_.offer(*this);
       break;
     default:

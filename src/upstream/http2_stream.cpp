@@ -29,8 +29,7 @@ constexpr std::size_t kForgotten = 64;
 
 ssize_t provide_content(nghttp2_session* session, std::int32_t id, std::uint8_t*, std::size_t most,
                         std::uint32_t* flags, nghttp2_data_source*, void*) {
-  auto* const stream =
-      static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session, id));
+  auto* const stream = static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session, id));
   if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   return stream->provide(most, *flags);
 }
@@ -249,8 +248,7 @@ void Http2Stream::take_head(codec::Http2ResponseHead& lines) {
   head_.headers = std::move(lines.fields());
   const auto length = lines.content_length;
   if (!has_no_content(head_.status, method_)) {
-    head_.framing =
-        length ? codec::BodyFraming::of_length(*length) : codec::BodyFraming::chunked();
+    head_.framing = length ? codec::BodyFraming::of_length(*length) : codec::BodyFraming::chunked();
   } else if (length && head_.status != Status::no_content) {
     // The length that a GET would have had.
     const fmt::format_int digits(*length);
@@ -336,8 +334,8 @@ Response Http2Stream::answer(codec::ResponseHead head, Lease lease, Context&, Re
   } else if (std::optional<Body> whole = whole_content()) {
     response.body = std::move(*whole);
   } else {
-    response.body = Body(
-        *new Http2Body(*this, std::move(lease), head.framing, std::move(in_flight), total));
+    response.body =
+        Body(*new Http2Body(*this, std::move(lease), head.framing, std::move(in_flight), total));
     return response;
   }
   connection_.lane().target().ejection.succeeded();

@@ -10,7 +10,8 @@ namespace {
 
 using Framing = codec::BodyFraming::Kind;
 
-/// For another attempt, where the target says that it did nothing. Few, since each may pin a buffer.
+/// For another attempt, where the target says that it did nothing. Few, since each may pin a
+/// buffer.
 constexpr std::size_t kMostKept = std::size_t{64} << 10;
 constexpr std::size_t kMostKeptChunks = 16;
 

@@ -102,7 +102,8 @@ Task<Result<Lease>> Lane::join_dial(TimePoint deadline) {
   joiners_.remove(waiter);
   if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
   if (waiter.failure) co_return std::move(*waiter.failure);
-  if (wake == Wake::timeout && !waiter.lease) co_return Error(Errc::total_timeout, Origin::upstream);
+  if (wake == Wake::timeout && !waiter.lease)
+    co_return Error(Errc::total_timeout, Origin::upstream);
   co_return std::move(waiter.lease);
 }
 
@@ -178,8 +179,7 @@ Task<Result<Lane::Dialled>> Lane::connect(bool needs_http1, TimePoint deadline) 
     Result<net::StreamPtr> stream =
         co_await env.connector->connect(endpoint(index, needs_http1), share);
     if (stream) {
-      co_return Dialled(std::move(*stream),
-                        addresses_.empty() ? IpAddress() : addresses_[index]);
+      co_return Dialled(std::move(*stream), addresses_.empty() ? IpAddress() : addresses_[index]);
     }
     const Errc code = stream.error().code;
     if (code == Errc::cancelled) co_return std::move(stream.error());
@@ -203,12 +203,12 @@ Result<Lease> Lane::adopt(Dialled dialled, bool needs_http1) {
   target_.connections.fetch_add(1, std::memory_order_relaxed);
   if (!is_chosen && use != Http2Use::always) {
     if (!needs_http1) takes_http2_ = false;
-    return lend(*new Http1Connection(*this, std::move(dialled.stream), dialled.address,
-                                     address_version_));
+    return lend(
+        *new Http1Connection(*this, std::move(dialled.stream), dialled.address, address_version_));
   }
   takes_http2_ = true;
-  auto* const made = new Http2Connection(*this, std::move(dialled.stream), dialled.address,
-                                         address_version_);
+  auto* const made =
+      new Http2Connection(*this, std::move(dialled.stream), dialled.address, address_version_);
   shared_.push_back(made);
   Lease own = made->open_stream();
   while (made->has_room() && joiners_.size() > 0) {

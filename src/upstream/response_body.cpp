@@ -233,8 +233,8 @@ Response make_response(Http1Connection& connection, codec::ResponseHead head, Le
   if (head.status == Status::switching_protocols) {
     connection.open_tunnel(ctx, request.body);
     Response response = Response::switching_to(
-        head.upgrade, Body(*new ResponseBody(head, connection, std::move(lease),
-                                             std::move(in_flight), kNever)));
+        head.upgrade,
+        Body(*new ResponseBody(head, connection, std::move(lease), std::move(in_flight), kNever)));
     response.headers = std::move(head.headers);
     return response;
   }

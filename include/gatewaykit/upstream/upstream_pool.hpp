@@ -90,7 +90,8 @@ struct UpstreamOptions {
   std::size_t max_idle_connections = 128;
   /// How long an unused connection is kept; below the targets' own keep-alive time.
   Duration keep_alive = std::chrono::seconds(50);
-  /// Requests that wait for a connection when max_connections are busy (of HTTP/2: full), per target and worker.
+  /// Requests that wait for a connection when max_connections are busy (of HTTP/2: full), per
+  /// target and worker.
   std::size_t queue = 1024;
   Duration queue_timeout = std::chrono::seconds(1);
   /// Names are resolved again this often; the last good addresses stay in use meanwhile.

@@ -450,12 +450,25 @@ test("a stream that is reset within its content is no clean end", async (t) => {
   assert.equal((await gateway.lines())[0].error, "reset");
 });
 
+test("content that has its length is whole, also where a reset takes the place of its end", async (t) => {
+  const origin = await startFrames(t, (socket, id) => socket.write(Buffer.concat([
+    frame(type.headers, endHeaders, id, Buffer.concat([ok, literal("content-length", "5")])),
+    frame(type.data, 0, id, Buffer.from("whole")),
+    frame(type.reset, 0, id, word(constants.NGHTTP2_NO_ERROR)),
+  ])));
+  const gateway = await startBefore(t, origin.url);
+  const answer = await exchange(gateway, "/");
+  assert.equal(answer.body, "whole");
+  assert.equal(answer.isWhole, true);
+});
+
 test("content that is shorter or longer than announced is no clean end", async (t) => {
-  for (const [length, content] of [["10", "short"], ["3", "longer"]]) {
+  for (const [length, ...pieces] of [["10", "short"], ["10", "sho", "rt"], ["3", "longer"]]) {
     const origin = await startFrames(t, (socket, id) => {
       socket.write(Buffer.concat([
         frame(type.headers, endHeaders, id, Buffer.concat([ok, literal("content-length", length)])),
-        frame(type.data, endStream, id, Buffer.from(content)),
+        ...pieces.map((piece, i) =>
+          frame(type.data, i + 1 === pieces.length ? endStream : 0, id, Buffer.from(piece))),
       ]));
     });
     const gateway = await startBefore(t, origin.url);
