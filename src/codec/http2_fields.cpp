@@ -189,14 +189,14 @@ void Http2ResponseHead::finish() {
   if (status == Status::switching_protocols) refuse("HTTP/2 has no 101");
 }
 
-void Http2FieldList::add(const Headers& headers) {
+void Http2FieldList::push(const Headers& headers, std::uint8_t flags) {
   for (const FieldLine line : headers) {
     if (belongs_to_hop(line.field)) continue;
-    if (line.field != Field::other) {
-      push(name_of(line.field), line.value, kStays);
+    const std::string_view known = name_of(line.field);
+    if (!known.empty()) {
+      push(known, line.value, static_cast<std::uint8_t>(flags | NGHTTP2_NV_FLAG_NO_COPY_NAME));
     } else {
-      // nghttp2 copies the name, in lower case.
-      push(line.name, line.value, NGHTTP2_NV_FLAG_NO_COPY_VALUE);
+      push(line.name, line.value, flags);  // nghttp2 copies the name, in lower case.
     }
   }
 }

@@ -122,7 +122,9 @@ class Http2FieldList {
     push(name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME);
   }
   /// All but those of a hop, names in lower case. `headers` stays as it is.
-  void add(const Headers& headers);
+  void add(const Headers& headers) { push(headers, NGHTTP2_NV_FLAG_NO_COPY_VALUE); }
+  /// The same, with a copy of everything.
+  void add_copied(const Headers& headers) { push(headers, NGHTTP2_NV_FLAG_NONE); }
 
   const nghttp2_nv* data() const noexcept { return lines_.data(); }
   std::size_t size() const noexcept { return lines_.size(); }
@@ -131,6 +133,7 @@ class Http2FieldList {
   static constexpr std::uint8_t kStays =
       NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
 
+  void push(const Headers& headers, std::uint8_t flags);
   void push(std::string_view name, std::string_view value, std::uint8_t flags);
 
   std::vector<nghttp2_nv, PoolAllocator<nghttp2_nv>> lines_;

@@ -65,6 +65,15 @@ TlsCertificate read_certificate(Reader& reader) {
   return certificate;
 }
 
+void read_http2(Reader& listener, Http2Options& http2) {
+  std::optional<Reader> reader = listener.object("http2");
+  if (!reader) return;
+  reader->read("enabled", http2.enabled);
+  reader->read("streams", http2.streams);
+  reader->read_bytes("streamWindow", http2.stream_window);
+  reader->read_bytes("connectionWindow", http2.connection_window);
+}
+
 void read_min_version(Reader& tls, TlsVersion& version) {
   tls.read_choice<TlsVersion>("minVersion", version,
                               {{"1.2", TlsVersion::tls_1_2}, {"1.3", TlsVersion::tls_1_3}});
@@ -248,6 +257,7 @@ void Loader::read_listeners(Reader& root) {
 ListenOptions Loader::read_listener(Reader& listener) {
   ListenOptions options;
   read_limits(listener, options.limits);
+  read_http2(listener, options.http2);
   read_tls(listener, options.tls);
   listener.read("trustedProxies", options.trusted_proxies);
   listener.read_choice<ClientField>(

@@ -3,6 +3,8 @@
 // ConnectionList: some of a worker's connections, in the order in which they were added.
 #pragma once
 
+#include <memory>
+
 #include "gatewaykit/core/task.hpp"
 #include "gatewaykit/core/timer.hpp"
 
@@ -17,6 +19,8 @@ class Connection {
 
   /// Serves requests until the connection ends. Within the worker's scope.
   virtual Task<void> run() = 0;
+  /// Where it has ended: what goes on with the same client in another version of HTTP, if any.
+  virtual std::unique_ptr<Connection> successor() { return nullptr; }
   /// No request after the one that runs; an idle connection ends at once.
   virtual void drain() noexcept = 0;
   /// No request after the next one, which an idle connection waits for.

@@ -177,8 +177,11 @@ class Gateway::Impl {
 
   GatewayStats stats() const {
     const std::lock_guard lock(mutex_);
-    GatewayStats stats{shared_->connections_accepted.load(), shared_->connections_open.load(),
-                       requests_before_, shared_->tls_failures.load(),
+    GatewayStats stats{shared_->connections_accepted.load(),
+                       shared_->connections_open.load(),
+                       requests_before_,
+                       shared_->tls_failures.load(),
+                       shared_->http2_abuses.load(),
                        shared_->listener_pauses.load()};
     for (const std::unique_ptr<server::Worker>& worker : workers_) {
       stats.requests += worker->requests();

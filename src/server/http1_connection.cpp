@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "server/http1_exchange.hpp"
-#include "server/tls_server.hpp"
+#include "server/http2_connection.hpp"
 #include "server/worker.hpp"
 
 namespace gatewaykit::server {
@@ -24,47 +24,56 @@ Http1Connection::GraceTimer::GraceTimer(Http1Connection& owner) noexcept
 Http1Connection::Http1Connection(Worker& worker, net::StreamPtr stream, Peer peer,
                                  std::shared_ptr<const ListenConfig> config,
                                  std::unique_ptr<const TlsSession> tls)
-    : worker_(worker),
-      stream_(std::move(stream)),
-      peer_(std::move(peer)),
-      config_(std::move(config)),
-      tls_(std::move(tls)),
-      grace_(*this),
-      is_trusted_(config_->trusts(peer_)) {
-  stream_->set_observer(this);
+    : ClientConnection(worker, std::move(stream), std::move(peer), std::move(config),
+                       std::move(tls)),
+      grace_(*this) {
+  this->stream().set_observer(this);
 }
 
 Http1Connection::~Http1Connection() = default;
 
 Task<void> Http1Connection::run() {
-  net::Stream& stream = *stream_;
-  TimePoint deadline = worker_.loop().now() + config_->limits.header_timeout;
-  const TimePoint waited_for = std::min(deadline, worker_.loop().now() + kFirstWord);
-  bool is_first = true;
+  net::Stream& stream = this->stream();
+  TimePoint deadline = worker().loop().now() + config().limits.header_timeout;
+  const TimePoint waited_for = std::min(deadline, worker().loop().now() + kFirstWord);
   for (;;) {
-    while (input_.empty() && !stream.may_receive()) {
+    while (input().empty() && !stream.may_receive()) {
       if (is_draining_) {
-        if (!is_first || worker_.loop().now() >= waited_for) co_return;
+        if (!is_first_ || worker().loop().now() >= waited_for) co_return;
         deadline = waited_for;
       }
-      worker_.connection_idle(*this);
+      worker().connection_idle(*this);
       const Wake wake = co_await stream.readable().wait(deadline);
-      worker_.connection_busy(*this);
+      worker().connection_busy(*this);
       if (wake != Wake::signalled) co_return;
     }
-    if (!is_first) deadline = worker_.loop().now() + config_->limits.header_timeout;
+    if (!is_first_) deadline = worker().loop().now() + config().limits.header_timeout;
     // In memory of its own, so that the frame of an idle connection stays small.
     auto exchange = std::make_unique<Http1Exchange>(*this);
     begin(*exchange);
     const Http1Exchange::End how = co_await exchange->run(deadline);
     end(how == Http1Exchange::End::abort);
     exchange.reset();
+    is_http2_ = how == Http1Exchange::End::http2;
     if (how == Http1Exchange::End::linger) co_await linger();
     if (how != Http1Exchange::End::keep) co_return;
-    input_.release_if_empty();
-    is_first = false;
-    deadline = worker_.loop().now() + config_->limits.idle;
+    input().release_if_empty();
+    is_first_ = false;
+    deadline = worker().loop().now() + config().limits.idle;
   }
+}
+
+bool Http1Connection::speaks_http2() noexcept {
+  const std::string_view received = input().pending();
+  const std::string_view preface(NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN);
+  return is_first_ && config().http2.enabled &&
+         received.substr(0, preface.size()) == preface.substr(0, received.size());
+}
+
+std::unique_ptr<Connection> Http1Connection::successor() {
+  if (!is_http2_) return nullptr;
+  stream().set_observer(nullptr);
+  return std::make_unique<Http2Connection>(std::move(*this));
 }
 
 void Http1Connection::begin(Http1Exchange& exchange) noexcept {
@@ -75,29 +84,12 @@ void Http1Connection::begin(Http1Exchange& exchange) noexcept {
 void Http1Connection::end(bool is_cut) noexcept {
   exchange_ = nullptr;
   grace_.clear();
-  if (is_cut) stream_->reset_on_close();
-}
-
-Task<void> Http1Connection::linger() {
-  constexpr std::size_t kMost = 256 * 1024;
-  stream_->shutdown_send();
-  const TimePoint deadline = worker_.loop().now() + std::chrono::seconds(2);
-  for (std::size_t taken = 0; taken < kMost;) {
-    input_.drop(input_.pending().size());
-    const net::IoResult result = input_.receive(*stream_, 16 * 1024);
-    if (result.kind == net::IoResult::Kind::bytes) {
-      taken += result.count;
-      continue;
-    }
-    if (result.kind != net::IoResult::Kind::would_block) co_return;
-    const Wake wake = co_await stream_->readable().wait(deadline);
-    if (wake != Wake::signalled) co_return;
-  }
+  if (is_cut) stream().reset_on_close();
 }
 
 void Http1Connection::drain() noexcept {
   is_draining_ = true;
-  if (exchange_ == nullptr && stream_->readable().has_waiter()) stream_->readable().set();
+  if (exchange_ == nullptr && stream().readable().has_waiter()) stream().readable().set();
 }
 
 void Http1Connection::retire() noexcept { is_draining_ = true; }
@@ -109,7 +101,7 @@ void Http1Connection::on_half_close() noexcept {
 
 void Http1Connection::begin_grace() noexcept {
   sent_before_grace_ = exchange_->bytes_sent();
-  grace_.set(worker_.loop().timers(), worker_.loop().now() + config_->limits.half_close);
+  grace_.set(worker().loop().timers(), worker().loop().now() + config().limits.half_close);
 }
 
 /// A client that is gone would have answered what was sent meanwhile with a reset. A tunnel has a

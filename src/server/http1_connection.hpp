@@ -9,19 +9,13 @@
 
 #include "gatewaykit/core/pool.hpp"
 #include "gatewaykit/core/timer.hpp"
-#include "gatewaykit/http/address.hpp"
-#include "net/stream.hpp"
-#include "server/connection.hpp"
-#include "server/listen_config.hpp"
-#include "server/receive_buffer.hpp"
+#include "server/client_connection.hpp"
 
 namespace gatewaykit::server {
 
 class Http1Exchange;
-class TlsSession;
-class Worker;
 
-class Http1Connection final : public Connection, private net::StreamObserver {
+class Http1Connection final : public ClientConnection, private net::StreamObserver {
  public:
   Http1Connection(Worker& worker, net::StreamPtr stream, Peer peer,
                   std::shared_ptr<const ListenConfig> config,
@@ -36,22 +30,15 @@ class Http1Connection final : public Connection, private net::StreamObserver {
   void drain() noexcept override;
   void retire() noexcept override;
 
+  /// An HTTP/2 connection on what this one has, where the client has begun to speak that.
+  std::unique_ptr<Connection> successor() override;
+
   // --- For its exchanges.
-  Worker& worker() noexcept { return worker_; }
-  net::Stream& stream() noexcept { return *stream_; }
-  ReceiveBuffer& input() noexcept { return input_; }
-  const ListenConfig& config() const noexcept { return *config_; }
-  const Peer& peer() const noexcept { return peer_; }
-  bool is_trusted() const noexcept { return is_trusted_; }
-  /// Null for clear text.
-  const TlsSession* tls() const noexcept { return tls_.get(); }
+  /// What was received as the first thing is, or begins, the preface of HTTP/2.
+  bool speaks_http2() noexcept;
   bool is_draining() const noexcept { return is_draining_; }
 
  private:
-  /// Ends the sending side and waits a moment for the client to have read the answer: closing with
-  /// unread input would reset the connection and lose it.
-  Task<void> linger();
-
   void begin(Http1Exchange& exchange) noexcept;
   void end(bool is_cut) noexcept;
   void on_half_close() noexcept override;
@@ -65,18 +52,13 @@ class Http1Connection final : public Connection, private net::StreamObserver {
     Http1Connection& connection;
   };
 
-  Worker& worker_;
-  net::StreamPtr stream_;
-  Peer peer_;
-  std::shared_ptr<const ListenConfig> config_;
-  std::unique_ptr<const TlsSession> tls_;
-  ReceiveBuffer input_;
   Http1Exchange* exchange_ = nullptr;
   GraceTimer grace_;
   std::uint64_t sent_before_grace_ = 0;
   bool is_half_closed_ = false;
   bool is_draining_ = false;
-  bool is_trusted_;
+  bool is_first_ = true;  // Of its requests.
+  bool is_http2_ = false;
 };
 
 }  // namespace gatewaykit::server

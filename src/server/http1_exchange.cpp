@@ -3,9 +3,6 @@
 
 #include <utility>
 
-#include "gatewaykit/http/target.hpp"
-#include "server/client_fields.hpp"
-#include "server/tls_server.hpp"
 #include "server/worker.hpp"
 
 namespace gatewaykit::server {
@@ -19,10 +16,10 @@ constexpr Duration kDiscardTime = std::chrono::seconds(2);
 }  // namespace
 
 Http1Exchange::Http1Exchange(Http1Connection& connection)
-    : connection_(connection),
+    : Exchange(connection),
+      connection_(connection),
       parser_(connection.config().head_limits),
-      body_(connection.stream(), connection.input(), connection.config().limits),
-      started_(connection.worker().loop().now()) {}
+      body_(connection.stream(), connection.input(), connection.config().limits) {}
 
 Task<Http1Exchange::End> Http1Exchange::run(TimePoint head_deadline) {
   // 1. The head, however many pieces it comes in.
@@ -34,15 +31,15 @@ Task<Http1Exchange::End> Http1Exchange::run(TimePoint head_deadline) {
     if (wake == Wake::timeout && state == HeadState::incomplete) break;
   }
   if (state == HeadState::closed) co_return End::close;
+  if (state == HeadState::http2) co_return End::http2;
   if (state == HeadState::incomplete) {
     if (connection_.input().empty()) co_return End::close;
     parser_.describe(connection_.input().pending(), head_);
   }
 
   // 2. Its route, or why there is none.
-  connection_.worker().count_request();
-  routes_ = connection_.worker().routes();
-  const Chain& chain = state == HeadState::complete ? open() : refuse(refusal_of(state));
+  begin();
+  const Chain& chain = state == HeadState::complete ? open() : refuse(head_refusal(state));
 
   // 3. The answer of its chain, sent while it is produced.
   bool is_cut = true;
@@ -74,7 +71,7 @@ Task<Http1Exchange::End> Http1Exchange::run(TimePoint head_deadline) {
   co_return finish(is_cut);
 }
 
-Response Http1Exchange::refusal_of(HeadState state) const {
+Response Http1Exchange::head_refusal(HeadState state) const {
   if (state == HeadState::refused) {
     return Response::problem(parser_.error().status, parser_.error().sentence);
   }
@@ -88,7 +85,9 @@ Http1Exchange::HeadState Http1Exchange::receive_head() {
     if (!input.empty()) {
       const codec::ParseResult result = parser_.parse(input.pending(), head_);
       if (result == codec::ParseResult::done) return HeadState::complete;
-      if (result == codec::ParseResult::failed) return HeadState::refused;
+      if (result == codec::ParseResult::failed) {
+        return connection_.speaks_http2() ? HeadState::http2 : HeadState::refused;
+      }
     }
     const net::IoResult result = input.receive(connection_.stream(), kHeadRoom);
     if (result.kind == net::IoResult::Kind::would_block) return HeadState::incomplete;
@@ -99,49 +98,20 @@ Http1Exchange::HeadState Http1Exchange::receive_head() {
 const Chain& Http1Exchange::open() {
   bytes_in_ = head_.size;
   is_http_1_0_ = head_.minor_version == 0;
-  if (head_.method == Method::connect || head_.method == Method::trace) {
-    Response refusal =
-        Response::problem(Status::method_not_allowed, "This method is not served here.");
-    refusal.headers.set("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-    return refuse(std::move(refusal));
-  }
-  Result<NormalisedTarget> target =
-      normalise_target(head_.target, connection_.config().encoded_slash);
-  if (!target) return refuse(Response::problem(Status::bad_request, target.error().detail));
-  if (connection_.tls() != nullptr && !connection_.tls()->serves(head_.authority)) {
-    return refuse(Response::problem(Status::misdirected_request,
-                                    "This host has a certificate of its own: connect for it."));
-  }
+  NormalisedTarget target;
+  std::optional<Response> refusal = refusal_of(head_.method, head_.target, head_.authority, target);
+  if (refusal) return refuse(std::move(*refusal));
   keeps_alive_ = head_.keep_alive;
   body_.begin(head_.framing, head_.expects_continue, !head_.upgrade.empty());
-
-  Request request = take_request(*target);
-  const Peer& client = client_of(request.headers);
-  begin_context(std::move(request), client);
+  is_refused_ = body_.failure().has_value();
+  const Chain& chain = Exchange::open(take_request(target), body_.failure());
   connection_.input().drop(head_.size);
   connection_.input().release_if_empty();
-  if (body_.failure()) {
-    is_refused_ = true;
-    context_->refuse(Response::failure(*body_.failure()));
-    return routes_->refusal_chain();
-  }
-  return routes_->match(*context_);
-}
-
-/// Removes what is not to be believed of what the request says about its client.
-const Peer& Http1Exchange::client_of(Headers& fields) {
-  if (!connection_.is_trusted()) {
-    remove_untrusted_fields(fields);
-    return connection_.peer();
-  }
-  remove_disbelieved_field(fields, connection_.config());
-  const std::optional<IpAddress> address = resolve_client(fields, connection_.config());
-  return address ? client_.emplace(*address, std::uint16_t{0}) : connection_.peer();
+  return chain;
 }
 
 Request Http1Exchange::take_request(const NormalisedTarget& target) {
   Request request(head_.method, target.text);
-  request.scheme = connection_.tls() == nullptr ? "http" : "https";
   request.authority = std::move(head_.authority);
   request.protocol = head_.upgrade;
   request.headers = std::move(head_.headers);
@@ -151,36 +121,18 @@ Request Http1Exchange::take_request(const NormalisedTarget& target) {
   return request;
 }
 
-void Http1Exchange::begin_context(Request&& request, const Peer& client) {
-  context_.emplace(connection_.worker().env(), std::move(request), connection_.peer(), client,
-                   connection_.is_trusted(), this);
-  const TlsSession* const tls = connection_.tls();
-  if (tls != nullptr && tls->client_certificate()) context_->set(*tls->client_certificate());
-}
-
 const Chain& Http1Exchange::refuse(Response refusal) {
   is_refused_ = true;
   keeps_alive_ = false;
-  Request request(head_.method, head_.target);
-  request.scheme = connection_.tls() == nullptr ? "http" : "https";
-  begin_context(std::move(request), connection_.peer());
-  context_->refuse(std::move(refusal));
-  return routes_->refusal_chain();
-}
-
-bool Http1Exchange::allows_content(const Response& response) const noexcept {
-  return context_->request().method != Method::head && response.status != Status::no_content &&
-         response.status != Status::not_modified && !is_interim(response.status);
+  return Exchange::refuse(head_.method, head_.target, std::move(refusal));
 }
 
 codec::BodyFraming Http1Exchange::framing_of(const Response& response) const {
-  const std::optional<std::uint64_t> size = response.body.size();
   if (!allows_content(response)) {
-    const bool is_described = response.headers.contains(Field::content_length);
-    const bool has_length =
-        size && *size > 0 && !is_described && context_->request().method == Method::head;
-    return has_length ? codec::BodyFraming::of_length(*size) : codec::BodyFraming::none();
+    const std::optional<std::uint64_t> described = described_length(response);
+    return described ? codec::BodyFraming::of_length(*described) : codec::BodyFraming::none();
   }
+  const std::optional<std::uint64_t> size = response.body.size();
   if (size) return codec::BodyFraming::of_length(*size);
   return is_http_1_0_ ? codec::BodyFraming::until_close() : codec::BodyFraming::chunked();
 }
@@ -256,13 +208,7 @@ Task<void> Http1Exchange::settle(bool is_cut) {
 }
 
 Http1Exchange::End Http1Exchange::finish(bool is_cut) {
-  // A tunnel has no other end than that somebody leaves it.
-  if (is_gone_ && !is_tunnel()) {
-    status_ = Status::client_closed_request;
-    if (!failure_) failure_ = Error(Errc::cancelled, Origin::client, "the client went away");
-  }
-  context_->complete({status_, failure_ ? &*failure_ : nullptr, bytes_in_ + body_.received(),
-                      bytes_sent(), connection_.worker().loop().now() - started_});
+  complete(bytes_in_ + body_.received(), bytes_sent(), is_gone_ && !is_tunnel());
   if (is_cut || is_gone_) return End::abort;
   if (is_tunnel()) return End::close;
   const bool is_clean = keeps_alive_ && !is_refused_ && !body_.failure() && body_.has_ended();
@@ -281,8 +227,6 @@ Task<Result<>> Http1Exchange::send_bytes(std::string_view bytes) {
   bytes_out_ += bytes.size();
   co_return co_await net::send_all(connection_.stream(), progress, patience, Origin::client);
 }
-
-bool Http1Exchange::is_stopping() const noexcept { return connection_.worker().is_stopping(); }
 
 Task<Result<>> Http1Exchange::send_interim(Status status, Headers headers) {
   if (is_http_1_0_ || is_head_sent_) co_return Result<>();

@@ -9,16 +9,14 @@
 #include "codec/http1_request_parser.hpp"
 #include "codec/http1_writer.hpp"
 #include "gatewaykit/core/pool.hpp"
-#include "gatewaykit/http/target.hpp"
-#include "gatewaykit/routing/context.hpp"
 #include "server/content_sender.hpp"
+#include "server/exchange.hpp"
 #include "server/http1_connection.hpp"
 #include "server/request_body.hpp"
-#include "server/served_routes.hpp"
 
 namespace gatewaykit::server {
 
-class Http1Exchange final : public ExchangeHost {
+class Http1Exchange final : public Exchange {
  public:
   explicit Http1Exchange(Http1Connection& connection);
   static void* operator new(std::size_t size) { return pool_allocate(size); }
@@ -31,6 +29,7 @@ class Http1Exchange final : public ExchangeHost {
     keep,    ///< Another request may follow.
     close,   ///< All is said, nothing is unread.
     linger,  ///< Answered, but the client may still be sending.
+    http2,   ///< This is the preface of HTTP/2 (RFC 9113 section 3.4).
     abort,   ///< The response was cut: the client must not take it for complete.
   };
   Task<End> run(TimePoint head_deadline);
@@ -46,24 +45,20 @@ class Http1Exchange final : public ExchangeHost {
   }
 
   Task<Result<>> send_interim(Status status, Headers headers) override;
-  bool is_stopping() const noexcept override;
 
  private:
-  enum class HeadState : std::uint8_t { incomplete, complete, refused, closed };
+  enum class HeadState : std::uint8_t { incomplete, complete, refused, closed, http2 };
   HeadState receive_head();
-  void begin_context(Request&& request, const Peer& client);
   Request take_request(const NormalisedTarget& target);
-  const Peer& client_of(Headers& fields);
   const Chain& open();
   const Chain& refuse(Response refusal);
-  Response refusal_of(HeadState state) const;
+  Response head_refusal(HeadState state) const;
 
   void begin_sending(Response& response);
   void write_head(codec::ByteWriter& writer, const Response& response);
   Task<Result<>> send(Response& response);
   Task<Result<>> run_tunnel(Response& response);
   Task<Result<>> send_bytes(std::string_view bytes);
-  bool allows_content(const Response& response) const noexcept;
   bool is_much_unread() noexcept;
   codec::BodyFraming framing_of(const Response& response) const;
   bool is_settled() noexcept;
@@ -71,17 +66,11 @@ class Http1Exchange final : public ExchangeHost {
   End finish(bool is_cut);
 
   Http1Connection& connection_;
-  ServedRoutes::Use routes_;  // What the context refers to.
   codec::RequestParser parser_;
   codec::RequestHead head_;
   RequestBody body_;
-  std::optional<Peer> client_;  // Where trusted proxies name another than the peer.
-  std::optional<Context> context_;
   std::optional<ContentSender> sender_;
-  std::optional<Error> failure_;
   codec::BodyFraming framing_;
-  Status status_ = Status::ok;
-  TimePoint started_{};
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;  // Apart from what sender_ counts.
   bool is_http_1_0_ = false;

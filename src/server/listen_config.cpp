@@ -31,6 +31,20 @@ void check_limits(const ListenLimits& limits, std::vector<std::string>& problems
   }
 }
 
+void check_http2(const Http2Options& http2, std::vector<std::string>& problems) {
+  constexpr std::uint32_t kMostStreams = 10'000;
+  constexpr std::uint32_t kLeastWindow = 65'535;  // RFC 9113 section 6.9.2: what a client assumes.
+  constexpr std::uint32_t kLargestWindow = 0x7fff'ffff;
+  if (http2.streams < 1 || http2.streams > kMostStreams) {
+    problems.push_back(fmt::format("http2.streams must be 1 to {}", kMostStreams));
+  }
+  for (const std::uint32_t window : {http2.stream_window, http2.connection_window}) {
+    if (window >= kLeastWindow && window <= kLargestWindow) continue;
+    problems.push_back(fmt::format("http2: a window must be {} to {} bytes, not {}", kLeastWindow,
+                                   kLargestWindow, window));
+  }
+}
+
 }  // namespace
 
 ListenConfig ListenConfig::from(const ListenOptions& options, std::vector<std::string>& problems) {
@@ -39,13 +53,16 @@ ListenConfig ListenConfig::from(const ListenOptions& options, std::vector<std::s
   config.head_limits.target = options.limits.target;
   config.head_limits.section = {options.limits.header_bytes, options.limits.header_fields};
   if (options.client_field == ClientField::forwarded) config.client_field = Field::forwarded;
+  config.http2 = options.http2;
+  check_http2(options.http2, problems);
   config.encoded_slash = options.encoded_slash;
   config.unix_mode = options.unix_mode;
   if (options.unix_mode.value_or(0) > 0777) {
     problems.push_back("unix_mode must hold permissions alone, 0 to 0777");
   }
   check_limits(options.limits, problems);
-  if (options.tls) config.tls = std::make_shared<TlsServer>(*options.tls, problems);
+  if (options.tls)
+    config.tls = std::make_shared<TlsServer>(*options.tls, options.http2.enabled, problems);
   for (const std::string& text : options.trusted_proxies) {
     const std::optional<Cidr> block = Cidr::parse(text);
     if (block) {

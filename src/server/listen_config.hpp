@@ -18,6 +18,7 @@ class TlsServer;
 
 struct ListenConfig {
   ListenLimits limits;
+  Http2Options http2;
   codec::RequestLimits head_limits;
   std::vector<Cidr> trusted_proxies;
   Field client_field = Field::x_forwarded_for;  // Or Field::forwarded.

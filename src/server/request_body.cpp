@@ -13,7 +13,6 @@ constexpr std::size_t kSmallRoom = 4 * 1024;
 constexpr std::size_t kLargeRoom = 64 * 1024;
 // For a client that fills the large room: each send wakes the origin, which costs more than a copy.
 constexpr std::size_t kFastRoom = 256 * 1024;
-constexpr Duration kRateGrace = std::chrono::seconds(20);
 
 Error client_gone() { return Error(Errc::cancelled, Origin::client, "closed within its request"); }
 
@@ -59,7 +58,7 @@ Task<Result<Chunk>> RequestBody::read() {
     const TimePoint begun = env.executor->now();
     const TimePoint deadline = is_tunnel_ ? kNever : begun + limits_.body_idle;
     const Wake wake = co_await stream_.readable().wait(deadline);
-    waited_ += env.executor->now() - begun;
+    pace_.add_wait(env.executor->now() - begun);
     if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
     if (wake == Wake::timeout) fail(too_late("the content stopped coming"));
   }
@@ -136,9 +135,7 @@ void RequestBody::count(std::size_t bytes) {
 }
 
 bool RequestBody::is_too_slow() const noexcept {
-  if (is_tunnel_ || has_ended_ || !limits_.body_rate || waited_ < kRateGrace) return false;
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(waited_).count();
-  return received_ < *limits_.body_rate * static_cast<std::uint64_t>(seconds);
+  return !is_tunnel_ && !has_ended_ && pace_.is_too_slow(received_, limits_);
 }
 
 Task<Result<>> RequestBody::send_continue() {

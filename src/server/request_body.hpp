@@ -9,6 +9,7 @@
 #include "codec/chunked_decoder.hpp"
 #include "gatewaykit/core/event.hpp"
 #include "gatewaykit/http/body.hpp"
+#include "server/content_pace.hpp"
 #include "server/listen_config.hpp"
 #include "server/receive_buffer.hpp"
 
@@ -67,7 +68,7 @@ class RequestBody final : public BodySource {
   std::optional<Error> failure_;
   std::uint64_t received_ = 0;  // Content.
   std::uint64_t taken_ = 0;     // From the stream: framing as well.
-  Duration waited_{};  // For the client alone: time in which nobody reads is not its fault.
+  ContentPace pace_;
   Event tunnel_opened_;
   bool is_fast_ = false;  // The last receive filled the large room.
   bool expects_continue_ = false;

@@ -12,7 +12,9 @@ namespace gatewaykit::server {
 
 namespace {
 
-constexpr unsigned char kProtocols[] = "\x08http/1.1";
+/// As ALPN writes lists (RFC 7301 section 3.1), what is liked best first.
+constexpr std::string_view kProtocols = "\x02h2\x08http/1.1";
+constexpr std::string_view kOnlyHttp1 = kProtocols.substr(3);
 
 std::string lowered(std::string_view text) {
   std::string result(text);
@@ -39,10 +41,12 @@ bool covers(const std::string& pattern, std::string_view name) {
 
 int select_protocol(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* size,
                     const unsigned char* offered, unsigned int offered_size,
-                    void* /*argument*/) noexcept {
+                    void* argument) noexcept {
+  const auto& served = *static_cast<const std::string_view*>(argument);
   unsigned char* found = nullptr;
-  const int result = SSL_select_next_proto(&found, size, kProtocols, sizeof(kProtocols) - 1,
-                                           offered, offered_size);
+  const int result =
+      SSL_select_next_proto(&found, size, reinterpret_cast<const unsigned char*>(served.data()),
+                            static_cast<unsigned int>(served.size()), offered, offered_size);
   *chosen = found;
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -129,8 +133,10 @@ std::vector<std::string> names_of(SSL_CTX& context) {
 
 }  // namespace
 
-TlsServer::TlsServer(TlsOptions options, std::vector<std::string>& problems)
-    : options_(std::move(options)), ticket_keys_(std::make_shared<TicketKeys>()) {
+TlsServer::TlsServer(TlsOptions options, bool offers_http2, std::vector<std::string>& problems)
+    : options_(std::move(options)),
+      offers_http2_(offers_http2),
+      ticket_keys_(std::make_shared<TicketKeys>()) {
   if (options_.certificates.empty()) problems.push_back("tls needs a certificate at least");
   if (options_.handshake_timeout <= Duration::zero()) {
     problems.push_back("tls.handshake_timeout must be greater than zero");
@@ -150,7 +156,9 @@ std::shared_ptr<const TlsCertificates> TlsServer::read(std::vector<std::string>&
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
     SSL_CTX_set_session_id_context(context.get(),
                                    reinterpret_cast<const unsigned char*>("gatewaykit"), 10);
-    SSL_CTX_set_alpn_select_cb(context.get(), &select_protocol, nullptr);
+    SSL_CTX_set_alpn_select_cb(
+        context.get(), &select_protocol,
+        const_cast<std::string_view*>(offers_http2_ ? &kProtocols : &kOnlyHttp1));
     SSL_CTX_set_tlsext_servername_callback(context.get(), &TlsCertificates::on_name);
     SSL_CTX_set_tlsext_servername_arg(context.get(), made.get());
     std::vector<std::string> names = names_of(*context);
@@ -189,6 +197,10 @@ TlsSession::TlsSession(SSL& ssl, std::shared_ptr<const TlsCertificates> certific
       client_(client_certificate_of(ssl)) {
   const char* const name = SSL_get_servername(&ssl, TLSEXT_NAMETYPE_host_name);
   if (name != nullptr) name_ = host_of(name);
+  const unsigned char* protocol = nullptr;
+  unsigned int size = 0;
+  SSL_get0_alpn_selected(&ssl, &protocol, &size);
+  is_http2_ = std::string_view(reinterpret_cast<const char*>(protocol), size) == "h2";
 }
 
 bool TlsSession::serves(std::string_view authority) const {

@@ -26,6 +26,8 @@ class TlsSession {
   /// Whether a request for `authority` may come on this connection: not where the client asked for
   /// another name, and would have been given another certificate (RFC 9110 section 15.5.20).
   bool serves(std::string_view authority) const;
+  /// What both sides have agreed on (ALPN).
+  bool is_http2() const noexcept { return is_http2_; }
   /// None where the client presented none.
   const std::optional<ClientCertificate>& client_certificate() const noexcept { return client_; }
 
@@ -34,12 +36,13 @@ class TlsSession {
   const SSL_CTX* given_;
   std::string name_;  // That the client asked for; may be empty.
   std::optional<ClientCertificate> client_;
+  bool is_http2_;
 };
 
 class TlsServer {
  public:
-  /// Reads the files; `problems` gets a sentence for each mistake.
-  TlsServer(TlsOptions options, std::vector<std::string>& problems);
+  /// Reads the files; `problems` gets a sentence for each mistake. `offers_http2`: by ALPN.
+  TlsServer(TlsOptions options, bool offers_http2, std::vector<std::string>& problems);
 
   /// A stream that is yet to shake hands.
   std::unique_ptr<net::TlsStream> accept(net::Fd fd, net::Poller& poller) const;
@@ -54,6 +57,7 @@ class TlsServer {
   std::shared_ptr<const TlsCertificates> certificates() const;
 
   const TlsOptions options_;
+  const bool offers_http2_;
   std::shared_ptr<TicketKeys> ticket_keys_;
   mutable std::mutex mutex_;
   std::shared_ptr<const TlsCertificates> certificates_;  // Guarded by mutex_.

@@ -10,6 +10,7 @@
 #include "gatewaykit/core/async.hpp"
 #include "gatewaykit/core/pool.hpp"
 #include "server/http1_connection.hpp"
+#include "server/http2_connection.hpp"
 #include "server/tls_server.hpp"
 
 namespace gatewaykit::server {
@@ -34,14 +35,17 @@ class Counted {
 
 Task<void> run_connection(Worker& worker, std::unique_ptr<Connection> connection,
                           Counted /*counted*/) {
-  worker.connection_opened(*connection);
-  try {
-    co_await connection->run();
-  } catch (const std::exception& bug) {
-    worker.shared().options.log(LogLevel::error,
-                                fmt::format("a connection was given up: {}", bug.what()));
+  while (connection != nullptr) {
+    worker.connection_opened(*connection);
+    try {
+      co_await connection->run();
+    } catch (const std::exception& bug) {
+      worker.shared().options.log(LogLevel::error,
+                                  fmt::format("a connection was given up: {}", bug.what()));
+    }
+    worker.connection_closed(*connection);
+    connection = connection->successor();
   }
-  worker.connection_closed(*connection);
 }
 
 constexpr std::string_view kClearTextAnswer =
@@ -61,8 +65,14 @@ Task<void> run_tls(Worker& worker, std::unique_ptr<net::TlsStream> stream, Peer 
     co_return;
   }
   auto session = std::make_unique<const TlsSession>(config->tls->session_of(*stream));
-  auto connection = std::make_unique<Http1Connection>(worker, std::move(stream), std::move(peer),
-                                                      std::move(config), std::move(session));
+  std::unique_ptr<Connection> connection;
+  if (session->is_http2()) {
+    connection = std::make_unique<Http2Connection>(worker, std::move(stream), std::move(peer),
+                                                   std::move(config), std::move(session));
+  } else {
+    connection = std::make_unique<Http1Connection>(worker, std::move(stream), std::move(peer),
+                                                   std::move(config), std::move(session));
+  }
   co_await run_connection(worker, std::move(connection), std::move(counted));
 }
 

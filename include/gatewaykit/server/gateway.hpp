@@ -58,8 +58,21 @@ enum class ClientField : std::uint8_t {
   forwarded,        ///< Forwarded (RFC 7239).
 };
 
+/// HTTP/2 (RFC 9113) with clients: over TLS as they choose (ALPN), in clear text with those who
+/// begin with it (prior knowledge). gRPC needs it.
+struct Http2Options {
+  bool enabled = true;
+  /// Requests at once on a connection; those beyond it are refused (REFUSED_STREAM).
+  std::uint32_t streams = 100;
+  /// Bytes of content that a client may send of one request before they are read, and of all
+  /// requests of a connection together: what one client can make the gateway hold.
+  std::uint32_t stream_window = 64 * 1024;
+  std::uint32_t connection_window = 1024 * 1024;
+};
+
 struct ListenOptions {
   ListenLimits limits = {};
+  Http2Options http2 = {};
   /// Addresses and CIDR blocks whose forwarding fields are believed. From all others they are
   /// removed.
   std::vector<std::string> trusted_proxies = {};
@@ -107,7 +120,9 @@ struct GatewayStats {
   std::uint64_t connections_accepted;
   std::uint64_t connections_open;
   std::uint64_t requests;
-  std::uint64_t tls_failures;     ///< Clients that did not get through the handshake.
+  std::uint64_t tls_failures;  ///< Clients that did not get through the handshake.
+  /// Clients of HTTP/2 that were sent away for making the gateway work in vain.
+  std::uint64_t http2_abuses;
   std::uint64_t listener_pauses;  ///< Times that the connection limit stopped accepting.
 };
 

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/http2_exchange.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "codec/trailers.hpp"
+#include "gatewaykit/core/executor.hpp"
+#include "server/http2_connection.hpp"
+#include "server/worker.hpp"
+
+namespace gatewaykit::server {
+
+namespace {
+
+constexpr std::size_t kFrameHead = 9;  // RFC 9113 section 4.1.
+
+}  // namespace
+
+Http2Exchange::Http2Exchange(Http2Connection& connection, std::int32_t stream)
+    : Exchange(connection),
+      connection_(connection),
+      stream_(stream),
+      head_(connection.config().head_limits),
+      body_(*this, connection.config().limits) {}
+
+void Http2Exchange::add_line(std::string_view name, std::string_view value) {
+  if (!has_head_) return head_.add_line(name, value);
+  if (!trailers_) trailers_.emplace(codec::kTrailerLimits);
+  trailers_->add_line(name, value);
+}
+
+bool Http2Exchange::end_section(bool ends_stream) {
+  if (std::exchange(has_head_, true)) {
+    if (!ends_stream || (trailers_ && !trailers_->is_valid())) return false;
+    body_.end(trailers_ ? std::move(trailers_->fields()) : Headers());
+    return true;
+  }
+  head_.finish(!ends_stream);
+  is_tunnel_ = head_.is_valid() && !head_.protocol.empty();
+  if (!ends_stream) {
+    body_.begin(head_.content_length, head_.expects_continue, is_tunnel_);
+  }
+  return true;
+}
+
+Task<void> Http2Exchange::run() {
+  // 1. Its route, or why there is none.
+  begin();
+  const Chain& chain = open();
+
+  // 2. The answer of its chain.
+  {
+    Response response;
+    try {
+      response = co_await Next(chain)(*context_).under(context_->scope());
+    } catch (const std::exception& bug) {
+      response = connection_.worker().shared().answer_bug(bug, *context_);
+    }
+    status_ = response.status;
+    if (response.error() != nullptr) failure_ = *response.error();
+    if (is_open_ && !context_->cancelled()) begin_sending(std::move(response));
+  }
+
+  // 3. Its content, as the client takes it.
+  if (is_head_submitted_) co_await send().under(context_->scope());
+
+  // 4. What runs beside it, and those who wait for the end. The other half of a tunnel goes on.
+  if (is_tunnel_ && !failure_) co_await context_->scope().join();
+  settle();
+  co_await context_->scope().join();
+  complete(bytes_in_, bytes_out_, is_gone_ && !is_tunnel_);
+}
+
+const Chain& Http2Exchange::open() {
+  if (!head_.is_valid()) {
+    const codec::ParseError& error = head_.error();
+    return refuse(head_.method, head_.target, Response::problem(error.status, error.sentence));
+  }
+  // Within the gateway an upgrade is what HTTP/1.1 has of it (RFC 8441 section 4).
+  if (is_tunnel_) head_.method = Method::get;
+  NormalisedTarget target;
+  std::optional<Response> refusal = refusal_of(head_.method, head_.target, head_.authority, target);
+  if (refusal) return refuse(head_.method, head_.target, std::move(*refusal));
+  Request request(head_.method, target.text);
+  request.authority = std::move(head_.authority);
+  request.protocol = std::move(head_.protocol);
+  request.headers = std::move(head_.fields());
+  if (!body_.has_ended()) request.body = Body(body_);
+  return Exchange::open(std::move(request), body_.failure());
+}
+
+void Http2Exchange::begin_sending(Response&& response) {
+  response_ = std::move(response);
+  if (response_.wants_rendering()) connection_.worker().shared().render(*context_, response_);
+  is_tunnel_ = is_tunnel_ && response_.is_tunnel();
+  if (is_tunnel_) body_.open_tunnel();
+
+  codec::Http2FieldList lines;
+  // The answer to an extended CONNECT that is accepted (RFC 8441 section 5).
+  const int code = is_tunnel_ ? 200 : gatewaykit::code(response_.status);
+  std::to_chars(status_digits_, status_digits_ + sizeof status_digits_, code);
+  lines.add(":status", {status_digits_, sizeof status_digits_});
+  lines.add(response_.headers);
+  add_framing(lines);
+  if (!response_.headers.contains(Field::date)) {
+    lines.add_copied("date", connection_.worker().date());
+  }
+  const bool has_content = is_tunnel_ || (allows_content(response_) && response_.body.size() != 0);
+  progressed_at_ = connection_.worker().loop().now();
+  is_head_submitted_ = connection_.submit_response(*this, lines, has_content);
+}
+
+void Http2Exchange::add_framing(codec::Http2FieldList& lines) {
+  if (is_tunnel_) return;
+  const bool may_have_content = allows_content(response_);
+  if (may_have_content) left_ = response_.body.size();
+  const std::optional<std::uint64_t> length =
+      may_have_content ? left_ : described_length(response_);
+  if (length) {
+    const char* const end =
+        std::to_chars(length_digits_, length_digits_ + sizeof length_digits_, *length).ptr;
+    lines.add("content-length", {length_digits_, static_cast<std::size_t>(end - length_digits_)});
+  } else if (const auto described = response_.headers.get(Field::content_length)) {
+    if (!may_have_content) lines.add("content-length", *described);
+  }
+}
+
+Task<void> Http2Exchange::send() {
+  const Env env = co_await current_env();
+  const Duration patience = connection_.config().limits.send_idle;
+  while (!is_done()) {
+    if (std::exchange(wants_content_, false)) {
+      Result<Chunk> read = co_await response_.body.read();
+      if (!read) {
+        failure_ = std::move(read.error());
+        co_return;
+      }
+      chunk_ = std::move(*read);
+      has_content_ended_ = chunk_.empty();
+      if (is_open_) connection_.resume(*this);
+      continue;
+    }
+    const TimePoint deadline = is_tunnel_ ? kNever : progressed_at_ + patience;
+    const Wake wake = co_await progress_.wait(deadline);
+    if (wake == Wake::cancelled && !is_done()) failure_ = Error(Errc::cancelled, Origin::client);
+    const bool is_stuck = env.executor->now() - progressed_at_ >= patience;
+    if (wake == Wake::timeout && is_stuck) failure_ = Error(Errc::idle_timeout, Origin::client);
+  }
+}
+
+/// Content that is there already, where the last piece is used up.
+void Http2Exchange::fetch() {
+  if (chunk_.empty() && !has_content_ended_ && response_.body.ready(chunk_)) {
+    has_content_ended_ = chunk_.empty();
+  }
+}
+
+ssize_t Http2Exchange::provide(std::size_t most, std::uint32_t& flags) {
+  fetch();
+  if (failure_ || (chunk_.empty() && !has_content_ended_)) {
+    wants_content_ = !failure_;
+    progress_.set();
+    return NGHTTP2_ERR_DEFERRED;
+  }
+  const std::size_t size = std::min(most, chunk_.size());
+  provided_ = chunk_.prefix(size);
+  chunk_.remove_prefix(size);
+  fetch();  // That this is the end is told with the last bytes.
+  if (!keeps_length(size)) {
+    progress_.set();
+    return NGHTTP2_ERR_DEFERRED;
+  }
+  flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+  if (chunk_.empty() && has_content_ended_) {
+    flags |= NGHTTP2_DATA_FLAG_EOF;
+    const Headers* const trailers = response_.body.trailers();
+    if (trailers != nullptr && connection_.submit_trailers(*this, *trailers)) {
+      flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    }
+  }
+  return static_cast<ssize_t>(size);
+}
+
+/// What was announced is what is sent, or the response fails.
+bool Http2Exchange::keeps_length(std::size_t size) {
+  if (!left_) return true;
+  const bool is_end = chunk_.empty() && has_content_ended_;
+  const bool is_too_much = size > *left_;
+  *left_ -= std::min<std::uint64_t>(size, *left_);
+  if (!is_too_much && (!is_end || *left_ == 0)) return true;
+  failure_ = Error(Errc::bad_message, Origin::gateway,
+                   is_too_much ? "more content than announced" : "less content than announced");
+  return false;
+}
+
+void Http2Exchange::sent(const nghttp2_frame& frame) noexcept {
+  bytes_out_ += frame.hd.length + kFrameHead;
+  progressed_at_ = connection_.worker().loop().now();
+  if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return;
+  is_sent_ = true;
+  progress_.set();
+}
+
+void Http2Exchange::closed() noexcept {
+  is_open_ = false;
+  body_.cut();
+  client_gone();
+}
+
+void Http2Exchange::client_gone() noexcept {
+  if (!is_sent_) is_gone_ = true;
+  if (context_ && (is_gone_ || is_tunnel_)) context_->scope().cancel();
+  progress_.set();
+}
+
+/// A client that is still sending is told to stop: the answer does not depend on the rest
+/// (RFC 9113 section 8.1).
+void Http2Exchange::settle() noexcept {
+  if (is_open_ && !is_sent_) connection_.reset(*this, NGHTTP2_INTERNAL_ERROR);
+  if (is_open_ && is_sent_ && !body_.has_ended()) connection_.reset(*this, NGHTTP2_NO_ERROR);
+  response_.body = Body();
+  context_->scope().cancel();
+}
+
+void Http2Exchange::consumed(std::size_t bytes) noexcept { connection_.consume(*this, bytes); }
+
+void Http2Exchange::send_continue() { connection_.submit_interim(*this, Status::continue_, {}); }
+
+Task<Result<>> Http2Exchange::send_interim(Status status, Headers headers) {
+  if (is_open_ && !is_head_submitted_) connection_.submit_interim(*this, status, headers);
+  co_return Result<>();
+}
+
+}  // namespace gatewaykit::server

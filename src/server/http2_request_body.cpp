@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/http2_request_body.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "gatewaykit/core/executor.hpp"
+#include "server/http2_exchange.hpp"
+
+namespace gatewaykit::server {
+
+void Http2RequestBody::begin(std::optional<std::uint64_t> length, bool expects_continue,
+                             bool is_tunnel) {
+  length_ = length;
+  answers_continue_ = expects_continue;
+  is_tunnel_ = is_tunnel;
+  has_ended_ = false;
+  if (limits_.body && length.value_or(0) > *limits_.body) {
+    fail(Error(Errc::body_too_large, Origin::client, "Content-Length is above the limit"));
+  }
+}
+
+void Http2RequestBody::receive(std::string_view bytes) {
+  received_ += bytes.size();
+  held_ += bytes.size();
+  if (limits_.body && !is_tunnel_ && received_ > *limits_.body) {
+    fail(Error(Errc::body_too_large, Origin::client, "the content is above the limit"));
+  }
+  if (failure_) return;  // It stays held: no window opens for it.
+  while (!bytes.empty()) {
+    if (pieces_.empty() || pieces_.back().size == pieces_.back().buffer.capacity()) {
+      pieces_.push_back({Buffer::allocate(std::max(bytes.size(), kPiece))});
+    }
+    Piece& last = pieces_.back();
+    const std::size_t count = std::min(bytes.size(), last.buffer.capacity() - last.size);
+    std::memcpy(last.buffer.data() + last.size, bytes.data(), count);
+    last.size += count;
+    bytes.remove_prefix(count);
+  }
+  wake();
+}
+
+void Http2RequestBody::end(Headers trailers) {
+  trailers_ = std::move(trailers);
+  has_ended_ = true;
+  wake();
+}
+
+void Http2RequestBody::cut() noexcept {
+  if (!has_ended_ && !failure_) {
+    failure_ = Error(Errc::cancelled, Origin::client, "the stream was reset");
+  }
+  wake();
+}
+
+void Http2RequestBody::fail(Error error) {
+  if (!failure_) failure_ = std::move(error);
+  wake();
+}
+
+bool Http2RequestBody::ready(Chunk& chunk) { return !failure_ && !is_closed() && take(chunk); }
+
+bool Http2RequestBody::take(Chunk& chunk) {
+  if (pieces_.empty()) {
+    if (has_ended_) chunk = Chunk();
+    return has_ended_;
+  }
+  Piece& first = pieces_[taken_];
+  const std::size_t size = first.size;
+  const std::string_view bytes(first.buffer.data(), size);
+  chunk = Chunk(std::move(first.buffer), bytes);
+  if (++taken_ == pieces_.size()) {
+    pieces_.clear();
+    taken_ = 0;
+  }
+  held_ -= size;
+  exchange_.consumed(size);
+  return true;
+}
+
+Task<Result<Chunk>> Http2RequestBody::read() {
+  const Env env = co_await current_env();
+  for (;;) {
+    Chunk chunk;
+    if (failure_) co_return *failure_;
+    if (!is_closed() && take(chunk)) co_return chunk;
+    if (!is_closed() && take_expectation()) exchange_.send_continue();
+    const TimePoint begun = env.executor->now();
+    const TimePoint deadline = is_tunnel_ ? kNever : begun + limits_.body_idle;
+    const Wake wake = co_await arrived_.wait(deadline);
+    pace_.add_wait(env.executor->now() - begun);
+    if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
+    const bool is_late = wake == Wake::timeout;
+    if (is_late || (!is_tunnel_ && !has_ended_ && pace_.is_too_slow(received_, limits_))) {
+      fail(Error(Errc::client_body_timeout, Origin::client,
+                 is_late ? "the content stopped coming" : "the content comes too slowly"));
+    }
+  }
+}
+
+std::optional<std::uint64_t> Http2RequestBody::size() const {
+  if (is_tunnel_) return std::nullopt;
+  if (has_ended_) return held_;
+  if (!length_) return std::nullopt;
+  return *length_ - (received_ - held_);
+}
+
+const Headers* Http2RequestBody::trailers() const {
+  return has_ended_ && !trailers_.empty() ? &trailers_ : nullptr;
+}
+
+bool Http2RequestBody::take_expectation() noexcept {
+  return std::exchange(answers_continue_, false) && received_ == 0;
+}
+
+void Http2RequestBody::open_tunnel() noexcept {
+  is_tunnel_open_ = true;
+  wake();
+}
+
+}  // namespace gatewaykit::server
