@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <utility>
 
 #include "codec/trailers.hpp"
@@ -31,7 +32,12 @@ ssize_t provide_content(nghttp2_session* session, std::int32_t id, std::uint8_t*
                         std::uint32_t* flags, nghttp2_data_source*, void*) {
   auto* const stream = static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session, id));
   if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-  return stream->provide(most, *flags);
+  try {
+    return stream->provide(most, *flags);
+  } catch (const std::exception& bug) {  // Of the host's body source.
+    stream->fail(Error(Errc::cancelled, Origin::gateway, bug.what()));
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
 }
 
 /// RFC 9110 section 6.4.1: these end with their head, whatever their fields say.
@@ -61,6 +67,9 @@ bool Http2Stream::is_unprocessed() const noexcept {
 void Http2Stream::start(Context& ctx, Request& request) {
   method_ = request.method;
   begun_at_ = now();
+  if (!request.protocol.empty()) {
+    return fail(Error(Errc::protocol, Origin::gateway, "tunnels are made in HTTP/1.1 alone"));
+  }
   awaits_continue_ = pass_expectation(request);
   const codec::BodyFraming framing = framing_of(request);
   upload_.note_move(begun_at_);
