@@ -317,6 +317,10 @@ UpstreamOptions Loader::read_upstream(const std::string& name, Reader& service) 
   service.read("queue", options.queue);
   service.read("queueTimeout", options.queue_timeout);
   service.read("dnsInterval", options.dns_interval);
+  service.read_choice<Http2Use>(
+      "http2", options.http2,
+      {{"auto", Http2Use::automatic}, {"always", Http2Use::always}, {"never", Http2Use::never}});
+  service.read("http2Streams", options.http2_streams);
   return options;
 }
 

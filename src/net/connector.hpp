@@ -23,8 +23,10 @@ class TlsStream;
 /// Makes streams that are to speak TLS to one target.
 class TlsDialer {
  public:
-  /// Over a socket that connects. Null where memory has run out.
-  virtual std::unique_ptr<TlsStream> dress(Fd fd, Poller& poller) const = 0;
+  /// Over a socket that connects; `protocols` as in Connector::Endpoint. Null where memory has run
+  /// out.
+  virtual std::unique_ptr<TlsStream> dress(Fd fd, Poller& poller,
+                                           std::string_view protocols) const = 0;
 
  protected:
   ~TlsDialer() = default;
@@ -43,6 +45,7 @@ class Connector {
     std::string path;  ///< Not empty: a Unix-domain socket (or "memory:name").
     /// Not null: TLS, which is spoken once `connect` returns. Outlives that.
     const net::TlsDialer* tls = nullptr;
+    std::string_view protocols;  ///< With TLS: what to offer by ALPN, in its wire format.
   };
 
   /// Opens a stream. Fails with connect_timeout, connect_failed, cancelled, tls_failed or

@@ -71,7 +71,9 @@ Task<Result<StreamPtr>> SocketConnector::connect(Endpoint endpoint, Duration tim
   if (connected != 0 && connect_error != EINPROGRESS) co_return connect_failed(connect_error);
 
   std::unique_ptr<TlsStream> secured;
-  if (endpoint.tls != nullptr) secured = endpoint.tls->dress(std::move(fd), loop_.poller());
+  if (endpoint.tls != nullptr) {
+    secured = endpoint.tls->dress(std::move(fd), loop_.poller(), endpoint.protocols);
+  }
   TlsStream* const tls = secured.get();
   std::unique_ptr<SocketStream> stream = std::move(secured);
   if (endpoint.tls == nullptr) {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "gatewaykit/core/event.hpp"
 #include "gatewaykit/core/result.hpp"
@@ -34,6 +35,8 @@ class StreamObserver {
   virtual void on_disconnect() noexcept {}
   /// Something may be received.
   virtual void on_readable() noexcept {}
+  /// There is room again after a send found none. The stream must outlive this call.
+  virtual void on_writable() noexcept {}
 
  protected:
   ~StreamObserver() = default;
@@ -54,6 +57,8 @@ class Stream {
   virtual void shutdown_send() noexcept = 0;
   /// Makes the close that follows a reset, so that the peer cannot take what it got for complete.
   virtual void reset_on_close() noexcept = 0;
+  /// What both sides have agreed on by ALPN (RFC 7301); empty where they have not.
+  virtual std::string_view application_protocol() const noexcept { return {}; }
 
   /// Whether `receive` is worth a try. A reader without a buffer asks this, then waits.
   bool may_receive() const noexcept { return may_receive_ || has_buffered_; }
@@ -69,8 +74,9 @@ class Stream {
     if (readable_.has_waiter()) readable_.set();
   }
   void wake_writer() noexcept {
-    may_send_ = true;
+    const bool was_full = !std::exchange(may_send_, true);
     if (writable_.has_waiter()) writable_.set();
+    if (was_full && observer_ != nullptr) observer_->on_writable();
   }
 
   Event readable_;

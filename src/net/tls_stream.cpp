@@ -137,6 +137,13 @@ std::string TlsStream::reason_of_failure() const {
   return verified == X509_V_OK ? reason : reason + ": " + X509_verify_cert_error_string(verified);
 }
 
+std::string_view TlsStream::application_protocol() const noexcept {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
 IoResult TlsStream::send_clear(std::string_view text) noexcept {
   const iovec vector{const_cast<char*>(text.data()), text.size()};
   return SocketStream::send(&vector, 1);

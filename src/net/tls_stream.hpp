@@ -24,6 +24,7 @@ class TlsStream final : public SocketStream {
   bool met_clear_text() const noexcept { return met_clear_text_; }
   /// Past TLS, which has failed.
   IoResult send_clear(std::string_view text) noexcept;
+  std::string_view application_protocol() const noexcept override;
   SSL& ssl() noexcept { return *ssl_; }
   const std::shared_ptr<const void>& context() const noexcept { return context_; }
 

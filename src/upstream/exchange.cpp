@@ -7,9 +7,8 @@
 #include <utility>
 
 #include "gatewaykit/routing/context.hpp"
-#include "upstream/http1_connection.hpp"
+#include "upstream/carrier.hpp"
 #include "upstream/options_check.hpp"
-#include "upstream/response_body.hpp"
 
 namespace gatewaykit::upstream {
 
@@ -24,15 +23,17 @@ class Exchange {
         request_(request),
         begun_at_(now),
         total_(pool.options().timeouts.total ? now + *pool.options().timeouts.total : kNever),
-        head_deadline_(std::min(total_, ctx.deadline())) {
+        head_deadline_(std::min(total_, ctx.deadline())),
+        needs_http1_(!request.protocol.empty() && pool.options().http2 != Http2Use::always) {
     pool_.shared().budget.count_request(now);
   }
 
   TimePoint head_deadline() const noexcept { return head_deadline_; }
 
-  Lane& choose_target(const Env& env);
+  void choose_target(const Env& env);
   /// A connection that needs no wait; none after one of those has just turned out to be dead.
-  Lease take_idle() noexcept;
+  Lease take_idle();
+  Task<Result<Lease>> obtain();
   bool may_retry(const Error& error, const Lease& connection);
   Response answer(codec::ResponseHead head, Lease connection);
   /// Tells logs and metrics what became of the exchange.
@@ -50,13 +51,15 @@ class Exchange {
   TimePoint head_deadline_;
   Lane* lane_ = nullptr;
   InFlight in_flight_;
+  bool needs_http1_;
   bool wants_fresh_connection_ = false;
+  bool met_stale_connection_ = false;  // By this attempt.
   std::uint32_t attempts_ = 0;
   std::array<std::uint32_t, kMostRetries + 1> tried_;
 };
 
-Lane& Exchange::choose_target(const Env& env) {
-  if (wants_fresh_connection_) return *lane_;
+void Exchange::choose_target(const Env& env) {
+  if (wants_fresh_connection_) return;
   const TimePoint now = pool_.executor().now();
   std::size_t index = 0;
   if (pool_.shared().targets.size() > 1) {
@@ -64,18 +67,20 @@ Lane& Exchange::choose_target(const Env& env) {
     index = pool_.balancer().choose(eligible, pool_.executor().random());
   }
   tried_[attempts_++] = static_cast<std::uint32_t>(index);
+  met_stale_connection_ = false;
   lane_ = &pool_.lane(index);
   Target& target = lane_->target();
   target.ejection.chosen(now);
   target.requests.fetch_add(1, std::memory_order_relaxed);
   in_flight_ = InFlight(target);
   if (target.addresses.claim_refresh(now)) lane_->start_lookup(env);
-  return *lane_;
 }
 
-Lease Exchange::take_idle() noexcept {
-  return std::exchange(wants_fresh_connection_, false) ? Lease() : lane_->take_idle();
+Lease Exchange::take_idle() {
+  return std::exchange(wants_fresh_connection_, false) ? Lease() : lane_->take_idle(needs_http1_);
 }
+
+Task<Result<Lease>> Exchange::obtain() { return lane_->obtain(needs_http1_, head_deadline_); }
 
 /// What the client, a deadline of the route or our own queue brought about says nothing about the
 /// target; that it took longer than the pool allows does.
@@ -88,7 +93,7 @@ bool Exchange::is_target_to_blame(const Error& error, bool was_stale) const noex
 bool Exchange::is_repeatable(const Error& error, const Lease& connection) const {
   if (error.origin != Origin::upstream || error.code == Errc::cancelled) return false;
   if (error.code == Errc::total_timeout || ctx_.cancelled()) return false;
-  if (!connection || connection->upload().sent_nothing()) return true;
+  if (!connection || connection->is_unprocessed()) return true;
   return request_.method.is_idempotent() && request_.protocol.empty() &&
          !connection->received_any();
 }
@@ -97,13 +102,13 @@ bool Exchange::may_retry(const Error& error, const Lease& connection) {
   const TimePoint now = pool_.executor().now();
   const bool repeatable = is_repeatable(error, connection);
   // A connection that the target had closed before our request came is nobody's fault: the
-  // request goes out again on a new one, and that is no retry that counts.
+  // request goes out again on another one, and that is no retry that counts.
   const bool was_stale = connection && connection->is_reused() && error.code == Errc::reset &&
-                         !connection->received_any();
+                         !connection->received_any() && !met_stale_connection_;
   if (is_target_to_blame(error, was_stale)) lane_->target().failed(now);
   if (!repeatable) return false;
   if (was_stale) {
-    wants_fresh_connection_ = true;
+    wants_fresh_connection_ = met_stale_connection_ = true;
     return true;
   }
   return attempts_ <= pool_.options().retries.attempts && pool_.shared().budget.take_retry(now);
@@ -111,8 +116,9 @@ bool Exchange::may_retry(const Error& error, const Lease& connection) {
 
 Response Exchange::answer(codec::ResponseHead head, Lease connection) {
   lane_->target().ejection.answered();
-  return make_response(std::move(head), std::move(connection), ctx_, request_,
-                       std::move(in_flight_), total_);
+  Carrier& carrier = *connection;
+  return carrier.answer(std::move(head), std::move(connection), ctx_, request_,
+                        std::move(in_flight_), total_);
 }
 
 void Exchange::report() {
@@ -132,11 +138,11 @@ Task<Result<Response>> send(WorkerPool::Use pool, Context& ctx, Request request)
   Exchange exchange(*pool, ctx, request, env.executor->now());
   for (;;) {
     // 1. Choose a target: healthy, and another one than before.
-    Lane& lane = exchange.choose_target(env);
+    exchange.choose_target(env);
 
     // 2. Obtain a connection to it: an idle one, or else a new one or a place in the queue.
     Result<Lease> connection = exchange.take_idle();
-    if (!*connection) connection = co_await lane.obtain(exchange.head_deadline());
+    if (!*connection) connection = co_await exchange.obtain();
     if (!connection) {
       if (exchange.may_retry(connection.error(), Lease())) continue;
       exchange.report();

@@ -9,7 +9,7 @@
 #include "gatewaykit/core/executor.hpp"
 #include "gatewaykit/routing/context.hpp"
 #include "upstream/lane.hpp"
-#include "upstream/lease.hpp"
+#include "upstream/response_body.hpp"
 #include "upstream/worker_pool.hpp"
 
 namespace gatewaykit::upstream {
@@ -22,17 +22,8 @@ constexpr std::size_t kSmallBuffer = std::size_t{16} << 10;
 constexpr std::size_t kLargeBuffer = std::size_t{64} << 10;
 /// For a target that fills the large one: each send wakes the client.
 constexpr std::size_t kFastBuffer = std::size_t{256} << 10;
-/// Interim responses per exchange: a target that sends nothing else is broken.
-constexpr int kMostInterim = 16;
 /// Where the watch over the whole tunnel decides.
 constexpr Duration kForEver = std::chrono::hours(24 * 365);
-
-/// A request that asks for an upgrade has no content: what follows are the tunnel's bytes.
-codec::BodyFraming framing_of(const Request& request) {
-  const std::optional<std::uint64_t> size = request.body.size();
-  if (!request.protocol.empty() || size == 0) return codec::BodyFraming::none();
-  return size ? codec::BodyFraming::of_length(*size) : codec::BodyFraming::chunked();
-}
 
 Chunk head_of(const Request& request, const codec::BodyFraming& framing,
               std::string_view own_authority) {
@@ -50,10 +41,6 @@ Chunk head_of(const Request& request, const codec::BodyFraming& framing,
 }
 
 }  // namespace
-
-void Lease::give_up() noexcept {
-  if (connection_ != nullptr) std::exchange(connection_, nullptr)->release();
-}
 
 Http1Connection::Http1Connection(Lane& lane, net::StreamPtr stream, const IpAddress& address,
                                  std::uint64_t address_version) noexcept
@@ -89,11 +76,7 @@ void Http1Connection::start(Context& ctx, Request& request) {
   method_ = request.method;
   asks_upgrade_ = !request.protocol.empty();
 
-  BodySource* const source = request.body.source();
-  awaits_continue_ =
-      request.headers.contains(Field::expect) && source != nullptr && source->forward_expectation();
-  if (!awaits_continue_) request.headers.remove(Field::expect);
-
+  awaits_continue_ = pass_expectation(request);
   const codec::BodyFraming framing = framing_of(request);
   const std::string& own_authority = lane_.target().url.authority;
   upload_.begin(*stream_, head_of(request, framing, own_authority), framing, request.body,
@@ -134,6 +117,12 @@ void Http1Connection::upload_ended() noexcept {
   if (stream_->readable().has_waiter()) stream_->readable().set();
 }
 
+Response Http1Connection::answer(codec::ResponseHead head, Lease lease, Context& ctx,
+                                 Request& request, InFlight in_flight, TimePoint total) {
+  return make_response(*this, std::move(head), std::move(lease), ctx, request, std::move(in_flight),
+                       total);
+}
+
 Task<bool> Http1Connection::recall(Request& request) {
   if (upload_runs_) {
     upload_scope_->cancel();
@@ -152,7 +141,7 @@ Task<Result<codec::ResponseHead>> Http1Connection::await_head(Context& ctx, Time
       if (!*parsed || !is_interim((*parsed)->status)) co_return std::move(*parsed);
       codec::ResponseHead& head = **parsed;
       if (head.status == Status::switching_protocols) co_return check_switch(std::move(head));
-      if (++interim > kMostInterim) co_return broken("too many interim responses");
+      if (++interim > kMostInterim) co_return broken(lane_.target(), "too many interim responses");
       if (head.status == Status::continue_) awaits_continue_ = false;
       Result<> passed = co_await ctx.send_interim(head.status, std::move(head.headers));
       if (!passed) co_return std::move(passed.error());
@@ -164,10 +153,13 @@ Task<Result<codec::ResponseHead>> Http1Connection::await_head(Context& ctx, Time
       continue;
     }
     if (upload_.failure()) co_return *upload_.failure();
-    if (result.kind != Kind::would_block) co_return closed(result);
+    if (result.kind != Kind::would_block) co_return closed(lane_.target(), result);
     const Wake wake = co_await stream_->readable().wait(head_deadline(total));
     if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
-    if (wake == Wake::timeout) co_return late(Errc::first_byte_timeout, total);
+    if (wake == Wake::timeout) {
+      const TimePoint now = lane_.pool().executor().now();
+      co_return late(lane_.target(), Errc::first_byte_timeout, now, total);
+    }
   }
 }
 
@@ -187,7 +179,7 @@ std::optional<Result<codec::ResponseHead>> Http1Connection::parse_head() {
     case codec::ParseResult::need_more:
       return std::nullopt;
     case codec::ParseResult::failed:
-      return broken(parser_.error().sentence);
+      return broken(lane_.target(), parser_.error().sentence);
     case codec::ParseResult::done:
       break;
   }
@@ -196,24 +188,10 @@ std::optional<Result<codec::ResponseHead>> Http1Connection::parse_head() {
 }
 
 Result<codec::ResponseHead> Http1Connection::check_switch(codec::ResponseHead head) const {
-  if (!asks_upgrade_) return broken("switches protocols without being asked");
-  if (upload_.state() != Upload::State::complete) return broken("switches protocols too early");
+  if (!asks_upgrade_) return broken(lane_.target(), "switches protocols without being asked");
+  if (upload_.state() != Upload::State::complete)
+    return broken(lane_.target(), "switches protocols too early");
   return head;
-}
-
-Error Http1Connection::broken(std::string_view how) const {
-  return Error(Errc::protocol, Origin::upstream, lane_.target().url.text + ": " + std::string(how));
-}
-
-Error Http1Connection::closed(const net::IoResult& result) const {
-  const std::string_view how =
-      result.kind == Kind::end ? "closed the connection" : std::strerror(result.error);
-  return Error(Errc::reset, Origin::upstream, lane_.target().url.text + ": " + std::string(how));
-}
-
-Error Http1Connection::late(Errc phase, TimePoint total) const {
-  const bool is_over = lane_.pool().executor().now() >= total;
-  return Error(is_over ? Errc::total_timeout : phase, Origin::upstream, lane_.target().url.text);
 }
 
 Chunk Http1Connection::take(std::size_t count) noexcept {

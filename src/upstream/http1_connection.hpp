@@ -19,17 +19,14 @@
 #include "gatewaykit/http/address.hpp"
 #include "gatewaykit/http/request.hpp"
 #include "net/stream.hpp"
+#include "upstream/carrier.hpp"
 #include "upstream/upload.hpp"
-
-namespace gatewaykit {
-class Context;
-}
 
 namespace gatewaykit::upstream {
 
 class Lane;
 
-class Http1Connection final : private net::StreamObserver, private Timer {
+class Http1Connection final : public Carrier, private net::StreamObserver, private Timer {
  public:
   Http1Connection(Lane& lane, net::StreamPtr stream, const IpAddress& address,
                   std::uint64_t address_version) noexcept;
@@ -53,22 +50,20 @@ class Http1Connection final : private net::StreamObserver, private Timer {
   Http1Connection* older = nullptr;
 
   // --- For the exchange that it is lent to.
+  void start(Context& ctx, Request& request) override;
+  Task<Result<codec::ResponseHead>> await_head(Context& ctx, TimePoint total) override;
+  Response answer(codec::ResponseHead head, Lease lease, Context& ctx, Request& request,
+                  InFlight in_flight, TimePoint total) override;
+  Task<bool> recall(Request& request) override;
+  bool is_reused() const noexcept override { return served_ > 0; }
+  bool received_any() const noexcept override { return received_any_; }
+  bool is_unprocessed() const noexcept override { return upload_.sent_nothing(); }
+  /// Idle again, closed, or closed once the upload has ended.
+  void release() noexcept override;
+
+  // --- For the response's body.
   Lane& lane() noexcept { return lane_; }
   net::Stream& stream() noexcept { return *stream_; }
-  /// An earlier exchange used it: the target may be closing it while we send.
-  bool is_reused() const noexcept { return served_ > 0; }
-
-  /// Sends the request: what is there at once, the rest by a task in the context's scope.
-  void start(Context& ctx, Request& request);
-  /// The final response head, or 101. Interim ones are passed to the client. `total` is the
-  /// exchange's deadline.
-  Task<Result<codec::ResponseHead>> await_head(Context& ctx, TimePoint total);
-  /// A byte of a response has arrived.
-  bool received_any() const noexcept { return received_any_; }
-  /// Ends the upload and gives the body back for another attempt. False where its first bytes are
-  /// gone, or the exchange was cancelled meanwhile.
-  Task<bool> recall(Request& request);
-
   Upload& upload() noexcept { return upload_; }
   /// After 101: what `body` yields goes to the target, until the tunnel was idle for too long.
   void open_tunnel(Context& ctx, Body& body);
@@ -82,14 +77,8 @@ class Http1Connection final : private net::StreamObserver, private Timer {
   /// Receives behind pending(). `expected`: how many bytes may come, to choose a buffer by.
   net::IoResult receive(std::uint64_t expected);
 
-  /// What a failure of this connection is called, for the log.
-  Error closed(const net::IoResult& result) const;
-  Error broken(std::string_view how) const;
-
   /// The response is complete: usable again where everything else is in order.
   void finish(bool keeps_alive) noexcept;
-  /// No exchange has it any more (Lease): idle again, closed, or closed once the upload has ended.
-  void release() noexcept;
 
  private:
   void on_readable() noexcept override { check_idle(); }
@@ -106,7 +95,6 @@ class Http1Connection final : private net::StreamObserver, private Timer {
   TimePoint head_deadline(TimePoint total) const noexcept;
   std::optional<Result<codec::ResponseHead>> parse_head();
   Result<codec::ResponseHead> check_switch(codec::ResponseHead head) const;
-  Error late(Errc phase, TimePoint total) const;
   void close() noexcept;
 
   Lane& lane_;

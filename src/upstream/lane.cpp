@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "upstream/http1_connection.hpp"
+#include "upstream/http2_connection.hpp"
 #include "upstream/worker_pool.hpp"
 
 namespace gatewaykit::upstream {
@@ -17,6 +19,16 @@ constexpr Duration kLookupTimeout = std::chrono::seconds(5);
 /// The least that each of several addresses gets of the time for a connection.
 constexpr Duration kPerAddress = std::chrono::milliseconds(250);
 
+/// Names of protocols for ALPN, each behind its length (RFC 7301 section 3.1).
+constexpr std::string_view kHttp1 = "\x08http/1.1";
+constexpr std::string_view kHttp2 = "\x02h2";
+constexpr std::string_view kHttp2OrHttp1 = "\x02h2\x08http/1.1";
+
+std::string_view protocols_for(Http2Use use, bool needs_http1) noexcept {
+  if (use == Http2Use::always) return kHttp2;
+  return use == Http2Use::never || needs_http1 ? kHttp1 : kHttp2OrHttp1;
+}
+
 Error timed_out(Errc phase, Origin origin, TimePoint now, TimePoint exchange_deadline,
                 std::string detail = {}) {
   const bool is_over = now >= exchange_deadline;
@@ -25,9 +37,18 @@ Error timed_out(Errc phase, Origin origin, TimePoint now, TimePoint exchange_dea
 
 }  // namespace
 
+Lane::Lane(WorkerPool& pool, Target& target) noexcept
+    : pool_(pool),
+      target_(target),
+      takes_http2_(pool.options().http2 == Http2Use::always ||
+                   (pool.options().http2 == Http2Use::automatic && target.tls != nullptr)) {}
+
 Lane::~Lane() { drop_unused_since(kNever); }
 
-Lease Lane::take_idle() noexcept {
+Lease Lane::take_idle(bool needs_http1) {
+  if (!shared_.empty() && !needs_http1) {
+    if (Lease stream = open_stream()) return stream;
+  }
   while (newest_idle_ != nullptr) {
     Http1Connection& connection = *newest_idle_;
     if (connection.is_fit() && is_current(connection)) {
@@ -39,40 +60,103 @@ Lease Lane::take_idle() noexcept {
   return Lease();
 }
 
-Task<Result<Lease>> Lane::obtain(TimePoint deadline) {
-  const UpstreamOptions& options = pool_.options();
-  if (open_ >= options.max_connections) close_oldest_idle();
-  if (open_ >= options.max_connections) co_return co_await wait_in_queue(deadline);
-  ++open_;
-  co_return co_await dial(deadline);
+/// On the least busy connection; none where all are full.
+Lease Lane::open_stream() {
+  Http2Connection* best = nullptr;
+  for (std::size_t i = shared_.size(); i-- > 0;) {
+    Http2Connection& each = *shared_[i];
+    // An idle one whose address the name has lost is closed, which takes it off the list.
+    if (!is_current(each)) {
+      each.retire();
+    } else if (each.has_room() && (best == nullptr || each.streams() < best->streams())) {
+      best = &each;
+    }
+  }
+  return best == nullptr ? Lease() : best->open_stream();
 }
 
-Task<Result<Lease>> Lane::wait_in_queue(TimePoint deadline) {
+Task<Result<Lease>> Lane::obtain(bool needs_http1, TimePoint deadline) {
+  const UpstreamOptions& options = pool_.options();
+  while (takes_http2_ && !needs_http1) {
+    if (Lease stream = open_stream()) co_return stream;
+    if (!may_join_dial()) break;
+    Result<Lease> joined = co_await join_dial(deadline);
+    if (!joined || *joined) co_return joined;
+  }
+  if (open_ >= options.max_connections) close_oldest_idle();
+  if (open_ >= options.max_connections) co_return co_await wait_in_queue(needs_http1, deadline);
+  ++open_;
+  co_return co_await dial(needs_http1, deadline);
+}
+
+/// Each dial has room for those who wait for it and the one that dials.
+bool Lane::may_join_dial() const noexcept {
+  return joiners_.size() < joinable_dials_ * (pool_.options().http2_streams - std::size_t{1});
+}
+
+/// An empty lease: the caller is to try for itself.
+Task<Result<Lease>> Lane::join_dial(TimePoint deadline) {
+  Waiter waiter;
+  joiners_.push(waiter);
+  const Wake wake = co_await waiter.event.wait(deadline);
+  joiners_.remove(waiter);
+  if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
+  if (waiter.failure) co_return std::move(*waiter.failure);
+  if (wake == Wake::timeout && !waiter.lease)
+    co_return Error(Errc::total_timeout, Origin::upstream);
+  co_return std::move(waiter.lease);
+}
+
+void Lane::dismiss_joiners(const std::optional<Error>& failure) {
+  while (joiners_.size() > 0 && (failure || !may_join_dial())) {
+    Waiter& waiter = *joiners_.pop();
+    waiter.failure = failure;
+    waiter.event.set();
+  }
+}
+
+Task<Result<Lease>> Lane::wait_in_queue(bool needs_http1, TimePoint deadline) {
   const UpstreamOptions& options = pool_.options();
   if (queue_.size() >= options.queue) {
     co_return Error(Errc::queue_full, Origin::gateway, target_.url.text);
   }
   const TimePoint patience = pool_.executor().now() + options.queue_timeout;
-  Waiter waiter;
+  Waiter waiter(needs_http1);
   queue_.push(waiter);
   const Wake wake = co_await waiter.event.wait(std::min(patience, deadline));
   queue_.remove(waiter);
   // What was given must not be lost, whatever the wake says.
-  if (waiter.connection != nullptr) {
-    Lease given(*waiter.connection);
+  if (waiter.lease) {
     if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
-    co_return given;
+    co_return std::move(waiter.lease);
   }
   if (wake == Wake::cancelled) {
     if (waiter.may_dial) free_slot();
     co_return Error(Errc::cancelled, Origin::client);
   }
-  if (waiter.may_dial) co_return co_await dial(deadline);
+  if (waiter.may_dial) co_return co_await dial(needs_http1, deadline);
   co_return timed_out(Errc::queue_timeout, Origin::gateway, pool_.executor().now(), deadline);
 }
 
-Task<Result<Lease>> Lane::dial(TimePoint deadline) {
+Task<Result<Lease>> Lane::dial(bool needs_http1, TimePoint deadline) {
   Slot slot(*this);
+  std::optional<Joinable> joinable;
+  if (takes_http2_ && !needs_http1) joinable.emplace(*this);
+  Result<Dialled> dialled = co_await connect(needs_http1, deadline);
+  if (dialled) {
+    Result<Lease> lease = adopt(std::move(*dialled), needs_http1);
+    if (lease) slot.keep();
+    if (!lease && joinable) joinable->fail(lease.error());
+    co_return lease;
+  }
+  // That this exchange has no more time says nothing to those who wait with it.
+  const Errc code = dialled.error().code;
+  const bool is_own = code == Errc::cancelled || code == Errc::total_timeout;
+  if (joinable && !is_own) joinable->fail(dialled.error());
+  co_return std::move(dialled.error());
+}
+
+Task<Result<Lane::Dialled>> Lane::connect(bool needs_http1, TimePoint deadline) {
   const Env env = co_await current_env();
   const TimePoint patience = env.executor->now() + pool_.options().timeouts.connect;
   const TimePoint end = std::min(patience, deadline);
@@ -92,13 +176,10 @@ Task<Result<Lease>> Lane::dial(TimePoint deadline) {
     const auto addresses_left = static_cast<Duration::rep>(count - tried);
     const Duration share = std::min(left, std::max(kPerAddress, left / addresses_left));
     const std::size_t index = next_address_++ % count;
-    Result<net::StreamPtr> stream = co_await env.connector->connect(endpoint(index), share);
+    Result<net::StreamPtr> stream =
+        co_await env.connector->connect(endpoint(index, needs_http1), share);
     if (stream) {
-      slot.keep();
-      const IpAddress address = addresses_.empty() ? IpAddress() : addresses_[index];
-      auto* const made = new Http1Connection(*this, std::move(*stream), address, address_version_);
-      target_.connections.fetch_add(1, std::memory_order_relaxed);
-      co_return lend(*made);
+      co_return Dialled(std::move(*stream), addresses_.empty() ? IpAddress() : addresses_[index]);
     }
     const Errc code = stream.error().code;
     if (code == Errc::cancelled) co_return std::move(stream.error());
@@ -112,11 +193,39 @@ Task<Result<Lease>> Lane::dial(TimePoint deadline) {
   }
 }
 
-Connector::Endpoint Lane::endpoint(std::size_t index) const {
+Result<Lease> Lane::adopt(Dialled dialled, bool needs_http1) {
+  const Http2Use use = pool_.options().http2;
+  const bool is_chosen = dialled.stream->application_protocol() == "h2";
+  if (use == Http2Use::always && target_.tls != nullptr && !is_chosen) {
+    return Error(Errc::tls_failed, Origin::upstream,
+                 target_.url.text + ": does not choose HTTP/2 (ALPN)", true);
+  }
+  target_.connections.fetch_add(1, std::memory_order_relaxed);
+  if (!is_chosen && use != Http2Use::always) {
+    if (!needs_http1) takes_http2_ = false;
+    return lend(
+        *new Http1Connection(*this, std::move(dialled.stream), dialled.address, address_version_));
+  }
+  takes_http2_ = true;
+  auto* const made =
+      new Http2Connection(*this, std::move(dialled.stream), dialled.address, address_version_);
+  shared_.push_back(made);
+  Lease own = made->open_stream();
+  while (made->has_room() && joiners_.size() > 0) {
+    Waiter& waiter = *joiners_.pop();
+    waiter.lease = made->open_stream();
+    waiter.event.set();
+  }
+  offer(*made);
+  return own;
+}
+
+Connector::Endpoint Lane::endpoint(std::size_t index, bool needs_http1) const {
   Connector::Endpoint endpoint;
   endpoint.path = target_.url.path;
   endpoint.port = target_.url.port;
   endpoint.tls = target_.tls.get();
+  endpoint.protocols = protocols_for(pool_.options().http2, needs_http1);
   if (!addresses_.empty()) endpoint.address = addresses_[index];
   return endpoint;
 }
@@ -132,7 +241,8 @@ void Lane::refresh_addresses() {
   address_version_ = version;
 }
 
-bool Lane::is_current(Http1Connection& connection) noexcept {
+template <class Connection>
+bool Lane::is_current(Connection& connection) noexcept {
   refresh_addresses();
   if (connection.address_version() == address_version_) return true;
   const bool is_known =
@@ -198,12 +308,12 @@ void Lane::give_back(Http1Connection& connection) noexcept {
   if (pool_.is_abandoned()) return close(connection);
   if (Waiter* const waiter = queue_.pop()) {
     // Lent on without a pause: it stays a user of the pool.
-    waiter->connection = &connection;
+    waiter->lease = Lease(connection);
     waiter->event.set();
     return;
   }
   if (pool_.options().max_idle_connections == 0) return close(connection);
-  if (idle_ >= pool_.options().max_idle_connections) close_oldest_idle();
+  if (idle_ >= pool_.options().max_idle_connections) drop_idle(*oldest_idle_);
   const TimePoint now = pool_.executor().now();
   connection.begin_idle(now);
   connection.older = newest_idle_;
@@ -246,16 +356,58 @@ void Lane::free_slot() noexcept {
   --open_;
 }
 
-void Lane::close_oldest_idle() noexcept {
-  if (oldest_idle_ != nullptr) drop_idle(*oldest_idle_);
+void Lane::offer(Http2Connection& connection) {
+  while (connection.has_room()) {
+    Waiter* const waiter = queue_.pop_for_stream();
+    if (waiter == nullptr) return;
+    waiter->lease = connection.open_stream();
+    waiter->event.set();
+  }
+}
+
+void Lane::withdraw(Http2Connection& connection) noexcept { std::erase(shared_, &connection); }
+
+void Lane::forget(Http2Connection& connection) noexcept {
+  withdraw(connection);
+  target_.connections.fetch_sub(1, std::memory_order_relaxed);
+  free_slot();
+}
+
+Http2Connection* Lane::oldest_unused() const noexcept {
+  Http2Connection* oldest = nullptr;
+  for (Http2Connection* const each : shared_) {
+    if (each->streams() > 0) continue;
+    if (oldest == nullptr || each->idle_since() < oldest->idle_since()) oldest = each;
+  }
+  return oldest;
 }
 
 TimePoint Lane::oldest_idle_since() const noexcept {
-  return oldest_idle_ == nullptr ? kNever : oldest_idle_->idle_since();
+  const Http2Connection* const unused = oldest_unused();
+  const TimePoint since = unused == nullptr ? kNever : unused->idle_since();
+  return oldest_idle_ == nullptr ? since : std::min(since, oldest_idle_->idle_since());
+}
+
+void Lane::close_oldest_idle() noexcept {
+  const TimePoint since = oldest_idle_since();
+  if (since != kNever) drop_unused_once(since);
+}
+
+/// One that has been unused since `limit` or longer; false where there is none.
+bool Lane::drop_unused_once(TimePoint limit) noexcept {
+  if (oldest_idle_ != nullptr && oldest_idle_->idle_since() <= limit) {
+    drop_idle(*oldest_idle_);
+    return true;
+  }
+  Http2Connection* const unused = oldest_unused();
+  if (unused == nullptr || unused->idle_since() > limit) return false;
+  unused->retire();
+  return true;
 }
 
 TimePoint Lane::drop_unused_since(TimePoint limit) noexcept {
-  while (oldest_idle_ != nullptr && oldest_idle_->idle_since() <= limit) drop_idle(*oldest_idle_);
+  while (drop_unused_once(limit)) {
+  }
   return oldest_idle_since();
 }
 

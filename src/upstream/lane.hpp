@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lane: the connections of one worker to one target: those that are idle, the bounded number that
-// may be open, the queue for them, and the addresses to dial. That worker's thread only.
+// Lane: the connections of one worker to one target: those that are idle, those of HTTP/2 that take
+// more streams, the bounded number that may be open, the queue for them, and the addresses to dial.
+// That worker's thread only.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "gatewaykit/core/env.hpp"
@@ -19,11 +21,13 @@
 
 namespace gatewaykit::upstream {
 
+class Http1Connection;
+class Http2Connection;
 class WorkerPool;
 
 class Lane {
  public:
-  Lane(WorkerPool& pool, Target& target) noexcept : pool_(pool), target_(target) {}
+  Lane(WorkerPool& pool, Target& target) noexcept;
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
   ~Lane();
@@ -31,16 +35,21 @@ class Lane {
   Target& target() noexcept { return target_; }
   WorkerPool& pool() noexcept { return pool_; }
 
-  /// The connection that was used last, if one is idle: the likeliest to be alive still.
-  Lease take_idle() noexcept;
-  /// A new connection, or one that another exchange gives up meanwhile. Waits in the queue where
-  /// all that may be open are busy. `deadline` is the exchange's own.
-  Task<Result<Lease>> obtain(TimePoint deadline);
+  /// What takes an exchange without a wait, if anything does: a stream of the least busy connection
+  /// of HTTP/2, or the connection that was used last, since it is the likeliest to be alive still.
+  Lease take_idle(bool needs_http1);
+  /// A new connection, or what another exchange gives up or has dialled meanwhile. Waits in the
+  /// queue where all that may be open are busy. `deadline` is the exchange's own.
+  Task<Result<Lease>> obtain(bool needs_http1, TimePoint deadline);
 
   /// For connections: a busy one is idle again / is over; an idle one was closed by the target.
   void give_back(Http1Connection& connection) noexcept;
   void close(Http1Connection& connection) noexcept;
   void drop_idle(Http1Connection& connection) noexcept;
+  /// The same for those of HTTP/2: there is room for a stream / it takes no new ones / it is over.
+  void offer(Http2Connection& connection);
+  void withdraw(Http2Connection& connection) noexcept;
+  void forget(Http2Connection& connection) noexcept;
 
   /// Since when its oldest idle connection has been unused; kNever where none is idle.
   TimePoint oldest_idle_since() const noexcept;
@@ -68,23 +77,62 @@ class Lane {
     Lane* lane_;
   };
 
-  Task<Result<Lease>> wait_in_queue(TimePoint deadline);
-  Task<Result<Lease>> dial(TimePoint deadline);
+  /// Counts a dial that others may join, and tells them what came of it.
+  class Joinable {
+   public:
+    explicit Joinable(Lane& lane) noexcept : lane_(lane) { ++lane.joinable_dials_; }
+    Joinable(const Joinable&) = delete;
+    Joinable& operator=(const Joinable&) = delete;
+    ~Joinable() {
+      --lane_.joinable_dials_;
+      lane_.dismiss_joiners(failure_);
+    }
+    /// Of all that waited for it. Without a failure they try for themselves.
+    void fail(const Error& error) { failure_ = error; }
+
+   private:
+    Lane& lane_;
+    std::optional<Error> failure_;
+  };
+
+  /// A stream of its target, and where that is.
+  struct Dialled {
+    Dialled(net::StreamPtr dialled, const IpAddress& where) noexcept
+        : stream(std::move(dialled)), address(where) {}
+    net::StreamPtr stream;
+    IpAddress address;
+  };
+
+  Task<Result<Lease>> wait_in_queue(bool needs_http1, TimePoint deadline);
+  Task<Result<Lease>> join_dial(TimePoint deadline);
+  Task<Result<Lease>> dial(bool needs_http1, TimePoint deadline);
+  Task<Result<Dialled>> connect(bool needs_http1, TimePoint deadline);
+  Result<Lease> adopt(Dialled dialled, bool needs_http1);
   Task<Result<>> await_addresses(TimePoint patience, TimePoint deadline);
   Task<void> look_up();
   void end_lookup(Result<std::vector<IpAddress>> found, TimePoint now);
 
-  Connector::Endpoint endpoint(std::size_t index) const;
+  bool may_join_dial() const noexcept;
+  void dismiss_joiners(const std::optional<Error>& failure);
+  Lease open_stream();
+  Connector::Endpoint endpoint(std::size_t index, bool needs_http1) const;
   std::size_t endpoint_count() const noexcept;
-  bool is_current(Http1Connection& connection) noexcept;
+  template <class Connection>
+  bool is_current(Connection& connection) noexcept;
   void refresh_addresses();
   Lease lend(Http1Connection& connection) noexcept;
   void unlink_idle(Http1Connection& connection) noexcept;
   void destroy(Http1Connection& connection) noexcept;
   void free_slot() noexcept;
+  Http2Connection* oldest_unused() const noexcept;
+  bool drop_unused_once(TimePoint limit) noexcept;
 
   WorkerPool& pool_;
   Target& target_;
+  bool takes_http2_;  // As far as is known: a target may choose anew for each connection.
+  std::vector<Http2Connection*> shared_;  // Of HTTP/2: those which take new streams.
+  std::size_t joinable_dials_ = 0;
+  WaitQueue joiners_;
   Http1Connection* newest_idle_ = nullptr;
   Http1Connection* oldest_idle_ = nullptr;
   std::size_t idle_ = 0;

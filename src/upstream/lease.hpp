@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lease: a connection lent to one exchange. Giving it up returns the connection to its lane where
-// it can be used again, and closes it where it cannot.
+// Lease: what carries one exchange, lent to it. Giving it up returns a connection to its lane where
+// it can be used again, and closes it where it cannot; a stream ends.
 #pragma once
 
 #include <utility>
 
 namespace gatewaykit::upstream {
 
-class Http1Connection;
+class Carrier;
 
 class Lease {
  public:
   Lease() noexcept = default;
-  explicit Lease(Http1Connection& connection) noexcept : connection_(&connection) {}
-  Lease(Lease&& other) noexcept : connection_(std::exchange(other.connection_, nullptr)) {}
+  explicit Lease(Carrier& carrier) noexcept : carrier_(&carrier) {}
+  Lease(Lease&& other) noexcept : carrier_(std::exchange(other.carrier_, nullptr)) {}
   Lease& operator=(Lease&& other) noexcept {
-    std::swap(connection_, other.connection_);
+    std::swap(carrier_, other.carrier_);
     return *this;
   }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
   ~Lease() { give_up(); }
 
-  explicit operator bool() const noexcept { return connection_ != nullptr; }
-  Http1Connection& operator*() const noexcept { return *connection_; }
-  Http1Connection* operator->() const noexcept { return connection_; }
+  explicit operator bool() const noexcept { return carrier_ != nullptr; }
+  Carrier& operator*() const noexcept { return *carrier_; }
+  Carrier* operator->() const noexcept { return carrier_; }
 
   void give_up() noexcept;
 
  private:
-  Http1Connection* connection_ = nullptr;
+  Carrier* carrier_ = nullptr;
 };
 
 }  // namespace gatewaykit::upstream

@@ -86,6 +86,7 @@ class Checker {
     require(options_.max_connections >= 1, "max_connections must be at least 1");
     require_positive(options_.keep_alive, "keep_alive");
     require_positive(options_.queue_timeout, "queue_timeout");
+    require(options_.http2_streams >= 1, "http2_streams must be at least 1");
     require(options_.dns_interval >= std::chrono::seconds(1),
             "dns_interval must be at least a second");
   }

@@ -32,9 +32,10 @@ codec::BodyFraming framing_of(const codec::ResponseHead& head) noexcept {
 /// Content that is still being received.
 class ResponseBody final : public BodySource {
  public:
-  ResponseBody(const codec::ResponseHead& head, Lease connection, InFlight in_flight,
-               TimePoint total) noexcept
-      : connection_(std::move(connection)),
+  ResponseBody(const codec::ResponseHead& head, Http1Connection& connection, Lease lease,
+               InFlight in_flight, TimePoint total) noexcept
+      : connection_(&connection),
+        lease_(std::move(lease)),
         in_flight_(std::move(in_flight)),
         total_(total),
         framing_(framing_of(head).kind),
@@ -64,9 +65,9 @@ class ResponseBody final : public BodySource {
   Step closed(const net::IoResult& result);
   Step fail(Error error);
   void finish() noexcept;
-  Error late(TimePoint now) const;
 
-  Lease connection_;
+  Http1Connection* connection_;  // As long as we have the lease.
+  Lease lease_;
   InFlight in_flight_;
   TimePoint total_;
   std::uint64_t received_ = 0;
@@ -97,7 +98,10 @@ Task<Result<Chunk>> ResponseBody::read() {
     const TimePoint patience = is_tunnel_ ? kNever : env.executor->now() + idle;
     const Wake wake = co_await connection_->stream().readable().wait(std::min(patience, total_));
     if (wake == Wake::cancelled) fail(Error(Errc::cancelled, Origin::client));
-    if (wake == Wake::timeout) fail(late(env.executor->now()));
+    if (wake == Wake::timeout) {
+      const Target& target = connection_->lane().target();
+      fail(late(target, Errc::idle_timeout, env.executor->now(), total_));
+    }
   }
 }
 
@@ -147,7 +151,7 @@ ResponseBody::Step ResponseBody::decode(Chunk& chunk) {
       finish();
       return Step::end;
     case codec::BodyStep::Kind::failed:
-      return fail(connection_->broken(decoder_.error().sentence));
+      return fail(broken(connection_->lane().target(), decoder_.error().sentence));
     case codec::BodyStep::Kind::data:
     case codec::BodyStep::Kind::need_more:
       break;
@@ -160,7 +164,7 @@ ResponseBody::Step ResponseBody::closed(const net::IoResult& result) {
     finish();
     return Step::end;
   }
-  return fail(connection_->closed(result));
+  return fail(upstream::closed(connection_->lane().target(), result));
 }
 
 /// All is received: the connection is free before the client has got the last byte.
@@ -168,9 +172,9 @@ void ResponseBody::finish() noexcept {
   is_over_ = true;
   connection_->lane().target().ejection.succeeded();
   connection_->finish(keeps_alive_ && framing_ != Framing::until_close);
-  // In this order: the connection may be the last that keeps the pool.
+  // In this order: the lease may be the last that keeps the pool.
   in_flight_ = InFlight();
-  connection_.give_up();
+  lease_.give_up();
 }
 
 ResponseBody::Step ResponseBody::fail(Error error) {
@@ -182,13 +186,8 @@ ResponseBody::Step ResponseBody::fail(Error error) {
   }
   failure_ = std::move(error);
   in_flight_ = InFlight();
-  connection_.give_up();
+  lease_.give_up();
   return Step::failed;
-}
-
-Error ResponseBody::late(TimePoint now) const {
-  const Errc code = now >= total_ ? Errc::total_timeout : Errc::idle_timeout;
-  return Error(code, Origin::upstream, connection_->lane().target().url.text);
 }
 
 std::optional<std::uint64_t> ResponseBody::size() const {
@@ -212,39 +211,41 @@ bool ResponseBody::take_whole(Chunk& content) {
 }
 
 /// The content that is there whole with the head; nothing where more is to come.
-std::optional<Body> whole_content(const codec::ResponseHead& head, Lease& connection) {
+std::optional<Body> whole_content(const codec::ResponseHead& head, Http1Connection& connection,
+                                  Lease& lease) {
   Chunk content;
   if (head.framing.kind == Framing::length) {
-    if (connection->pending().size() < head.framing.length) return std::nullopt;
-    content = connection->take(static_cast<std::size_t>(head.framing.length));
+    if (connection.pending().size() < head.framing.length) return std::nullopt;
+    content = connection.take(static_cast<std::size_t>(head.framing.length));
   } else if (head.framing.kind != Framing::none) {
     return std::nullopt;
   }
-  connection->lane().target().ejection.succeeded();
-  connection->finish(head.keep_alive);
-  connection.give_up();
+  connection.lane().target().ejection.succeeded();
+  connection.finish(head.keep_alive);
+  lease.give_up();
   return Body(std::move(content));
 }
 
 }  // namespace
 
-Response make_response(codec::ResponseHead head, Lease connection, Context& ctx, Request& request,
-                       InFlight in_flight, TimePoint total) {
+Response make_response(Http1Connection& connection, codec::ResponseHead head, Lease lease,
+                       Context& ctx, Request& request, InFlight in_flight, TimePoint total) {
   if (head.status == Status::switching_protocols) {
-    connection->open_tunnel(ctx, request.body);
+    connection.open_tunnel(ctx, request.body);
     Response response = Response::switching_to(
         head.upgrade,
-        Body(*new ResponseBody(head, std::move(connection), std::move(in_flight), kNever)));
+        Body(*new ResponseBody(head, connection, std::move(lease), std::move(in_flight), kNever)));
     response.headers = std::move(head.headers);
     return response;
   }
   Response response(head.status);
   response.headers = std::move(head.headers);
-  if (std::optional<Body> whole = whole_content(head, connection)) {
+  if (std::optional<Body> whole = whole_content(head, connection, lease)) {
     response.body = std::move(*whole);
     return response;
   }
-  auto* const source = new ResponseBody(head, std::move(connection), std::move(in_flight), total);
+  auto* const source =
+      new ResponseBody(head, connection, std::move(lease), std::move(in_flight), total);
   response.body = Body(*source);
   if (Chunk content; source->take_whole(content)) response.body = Body(std::move(content));
   return response;

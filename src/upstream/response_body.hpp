@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The content of a target's response. What came whole with the head is a body in memory, and the
+// The content of a response of HTTP/1.1. What came whole with the head is a body in memory, and the
 // connection is free at once; else a source that pins what was received and gives the connection
 // up at the last byte. A body that was cut short fails; it never ends.
 #pragma once
@@ -17,9 +17,10 @@ class Context;
 
 namespace gatewaykit::upstream {
 
-/// The response for `head`, whose content `connection` receives until `total` at the latest. After
-/// 101 a tunnel, which takes the body of `request` over.
-Response make_response(codec::ResponseHead head, Lease connection, Context& ctx, Request& request,
-                       InFlight in_flight, TimePoint total);
+class Http1Connection;
+
+/// As Carrier::answer; `lease` is that of `connection`.
+Response make_response(Http1Connection& connection, codec::ResponseHead head, Lease lease,
+                       Context& ctx, Request& request, InFlight in_flight, TimePoint total);
 
 }  // namespace gatewaykit::upstream

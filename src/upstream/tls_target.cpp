@@ -11,8 +11,6 @@ namespace gatewaykit::upstream {
 
 namespace {
 
-constexpr unsigned char kProtocols[] = "\x08http/1.1";
-
 void trust(SSL_CTX& context, const UpstreamTls& options, std::vector<std::string>& problems) {
   if (!options.verify) return;
   SSL_CTX_set_verify(&context, SSL_VERIFY_PEER, nullptr);
@@ -32,7 +30,6 @@ std::shared_ptr<SSL_CTX> make_client_context(const UpstreamTls& options,
       net::make_tls_context(TLS_client_method(), options.min_version, "", problems);
   trust(*context, options, problems);
   if (options.certificate) net::use_certificate(*context, *options.certificate, problems);
-  SSL_CTX_set_alpn_protos(context.get(), kProtocols, sizeof(kProtocols) - 1);
   SSL_CTX_set_session_cache_mode(context.get(),
                                  SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
   SSL_CTX_sess_set_new_cb(context.get(), &TlsTarget::on_session);
@@ -45,10 +42,13 @@ TlsTarget::TlsTarget(std::shared_ptr<SSL_CTX> context, std::string name)
       name_(std::move(name)),
       is_address_(IpAddress::parse(name_).has_value()) {}
 
-std::unique_ptr<net::TlsStream> TlsTarget::dress(net::Fd fd, net::Poller& poller) const {
+std::unique_ptr<net::TlsStream> TlsTarget::dress(net::Fd fd, net::Poller& poller,
+                                                 std::string_view protocols) const {
   net::SslPtr ssl(SSL_new(context_.get()));
   if (!ssl) return nullptr;
   SSL_set_connect_state(ssl.get());
+  SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(protocols.data()),
+                      static_cast<unsigned>(protocols.size()));
   SSL_set_app_data(ssl.get(), const_cast<TlsTarget*>(this));
   // An address is no name that can be asked for (RFC 6066 section 3), but one that can be shown.
   if (is_address_) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gatewaykit/upstream/tls.hpp"
@@ -23,7 +24,8 @@ class TlsTarget final : public net::TlsDialer, public std::enable_shared_from_th
   /// `name` is a host name or an IP address; see UpstreamTls.
   TlsTarget(std::shared_ptr<SSL_CTX> context, std::string name);
 
-  std::unique_ptr<net::TlsStream> dress(net::Fd fd, net::Poller& poller) const override;
+  std::unique_ptr<net::TlsStream> dress(net::Fd fd, net::Poller& poller,
+                                        std::string_view protocols) const override;
 
  private:
   using SessionPtr = std::unique_ptr<SSL_SESSION, net::TlsFree<SSL_SESSION_free>>;

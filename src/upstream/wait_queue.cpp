@@ -18,6 +18,13 @@ Waiter* WaitQueue::pop() noexcept {
   return waiter;
 }
 
+Waiter* WaitQueue::pop_for_stream() noexcept {
+  Waiter* waiter = first_;
+  while (waiter != nullptr && waiter->needs_http1) waiter = waiter->next;
+  if (waiter != nullptr) remove(*waiter);
+  return waiter;
+}
+
 void WaitQueue::remove(Waiter& waiter) noexcept {
   if (!waiter.is_queued) return;
   (waiter.previous == nullptr ? first_ : waiter.previous->next) = waiter.next;

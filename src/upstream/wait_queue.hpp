@@ -4,17 +4,22 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
+#include "gatewaykit/core/error.hpp"
 #include "gatewaykit/core/event.hpp"
+#include "upstream/lease.hpp"
 
 namespace gatewaykit::upstream {
 
-class Http1Connection;
-
 struct Waiter {
+  explicit Waiter(bool waits_for_http1 = false) noexcept : needs_http1(waits_for_http1) {}
+
+  const bool needs_http1;
   /// What it was given: looked at after every wake, since it may have come in the same turn as a
   /// timeout or a cancellation.
-  Http1Connection* connection = nullptr;
+  Lease lease;
+  std::optional<Error> failure;
   bool may_dial = false;
   bool is_queued = false;
   Event event;
@@ -28,6 +33,8 @@ class WaitQueue {
   void push(Waiter& waiter) noexcept;
   /// The one that waits longest; null where nobody does.
   Waiter* pop() noexcept;
+  /// The one of those who take a stream of HTTP/2.
+  Waiter* pop_for_stream() noexcept;
   void remove(Waiter& waiter) noexcept;
 
  private:

@@ -10,7 +10,7 @@
 namespace gatewaykit {
 
 /// By default a target must show a certificate for the host of its URL, issued by an authority that
-/// the system trusts. Sessions are resumed; targets are asked for HTTP/1.1 (ALPN).
+/// the system trusts. Sessions are resumed; UpstreamOptions::http2 decides what ALPN offers.
 struct UpstreamTls {
   /// PEM file of the only ones who may have issued the targets' certificates. Empty: the system's.
   std::string ca = {};

@@ -68,6 +68,13 @@ struct EjectionPolicy {
   Duration longest = std::chrono::seconds(30);
 };
 
+/// Which targets are spoken to in HTTP/2 (RFC 9113).
+enum class Http2Use : std::uint8_t {
+  never,
+  automatic,  ///< Those with an https URL that choose it by ALPN; the others speak HTTP/1.1.
+  always,     ///< All: without being asked in clear text; a failure over TLS where not chosen.
+};
+
 struct UpstreamOptions {
   std::string name = {};
   std::vector<UpstreamTarget> targets = {};
@@ -80,17 +87,22 @@ struct UpstreamOptions {
   /// Per target and worker.
   std::size_t max_connections = 1024;
   /// As many as may be open: fewer would be opened and closed all the time by load that comes in
-  /// bursts. `keep_alive` closes those that are not needed.
+  /// bursts. `keep_alive` closes those that are not needed. With 0 none of HTTP/2 is kept either.
   std::size_t max_idle_connections = 1024;
   /// How long an unused connection is kept; below the targets' own keep-alive time.
   Duration keep_alive = std::chrono::seconds(50);
-  /// Requests that wait for a connection when max_connections are busy, per target and worker.
+  /// Requests that wait for a connection when max_connections are busy (of HTTP/2: full), per
+  /// target and worker.
   std::size_t queue = 1024;
   Duration queue_timeout = std::chrono::seconds(1);
   /// Names are resolved again this often; the last good addresses stay in use meanwhile.
   Duration dns_interval = std::chrono::seconds(30);
   /// For targets with an https URL.
   UpstreamTls tls = {};
+  Http2Use http2 = Http2Use::automatic;
+  /// Exchanges at a time on one connection of HTTP/2; fewer where the target allows fewer. Another
+  /// connection is opened when all have so many.
+  std::uint32_t http2_streams = 100;
 };
 
 /// A moment's view of a pool, over all workers.

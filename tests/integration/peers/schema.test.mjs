@@ -63,7 +63,7 @@ const whole = {
       retries: { attempts: 2, budget: 0.5 },
       ejection: { consecutiveFailures: 3, base: "1s", longest: "30s" },
       maxConnections: 10, maxIdleConnections: 5, keepAlive: "50s", queue: 1, queueTimeout: "1s",
-      dnsInterval: "30s",
+      dnsInterval: "30s", http2: "always", http2Streams: 50,
       tls: { ca: "ca.pem", serverName: "a.test", verify: true, minVersion: "1.3", certificate: "c.pem", privateKey: "k.pem" },
     },
     one: { targets: "http://127.0.0.1:9000", timeout: "5s" },

@@ -227,6 +227,15 @@ TEST_CASE("cors and compression by name") {
   CHECK(allowed.headers.get("access-control-max-age") == "600");
 }
 
+TEST_CASE("a service says whether its targets speak HTTP/2") {
+  for (const char* const use : {"auto", "always", "never"}) {
+    const std::string keys = R"("http2": ")" + std::string(use) + R"(", "http2Streams": 10)";
+    CHECK(problems_of(with_service(keys)).empty());
+  }
+  CHECK(problems_of(with_service(R"("http2": "sometimes")")).size() == 1);
+  CHECK(problems_of(with_service(R"("http2Streams": 0)")).size() == 1);
+}
+
 TEST_CASE("a service of the same definition keeps its pool, another one gets a new one") {
   const std::string text = with_service(R"("keepAlive": "7s")");
   const config::Wiring first = wire(text);

@@ -82,6 +82,10 @@ TEST_CASE("each mistake is named in a sentence with the pool's name") {
     options.max_connections = 0;
     expected = "Upstream pool \"users\": max_connections must be at least 1.";
   }
+  SECTION("connections without a stream") {
+    options.http2_streams = 0;
+    expected = "Upstream pool \"users\": http2_streams must be at least 1.";
+  }
   SECTION("lookups without a pause") {
     options.dns_interval = 10ms;
     expected = "Upstream pool \"users\": dns_interval must be at least a second.";

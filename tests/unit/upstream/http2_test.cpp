@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// Exchanges on streams of HTTP/2 in virtual time: what waits for what, for how long, and what is
+// left behind. The way of real content is told by tests/integration/peers/http2_targets.test.mjs.
+#include "catch.hpp"
+#include "http2_peer.hpp"
+
+using namespace std::chrono_literals;
+using namespace gatewaykit;
+using namespace gatewaykit::testing;
+
+namespace {
+
+struct Http2World : World {
+  explicit Http2World(const std::function<void(UpstreamOptions&)>& change = {}) {
+    UpstreamOptions options;
+    options.name = "users";
+    options.targets = {"memory:users"};
+    options.http2 = Http2Use::always;
+    options.retries.attempts = 0;
+    if (change) change(options);
+    pool.emplace(options);
+  }
+
+  Http2Peer accept() { return Http2Peer(*this, executor.run(target.accept())); }
+  std::uint32_t connections() const { return pool->stats().targets.front().connections; }
+
+  FakeUpstream target{network, "memory:users"};
+  std::optional<UpstreamPool> pool;
+};
+
+Request get() { return Request(Method::get, "/"); }
+
+}  // namespace
+
+TEST_CASE("exchanges that begin together share the connection that the first one dials") {
+  Http2World world;
+  Pending first(world, *world.pool, get());
+  Pending second(world, *world.pool, get());
+  Http2Peer peer = world.accept();
+  CHECK(peer.next(FrameType::headers).stream == 1);
+  CHECK(peer.next(FrameType::headers).stream == 3);
+  CHECK(world.connections() == 1);
+  peer.write(ok_head(3) + content(3, "second", kEndStream) + ok_head(1, kEndStream));
+  CHECK(second.answer().content == "second");
+  CHECK(first.answer().status == 200);
+  CHECK(first.answer().content.empty());
+}
+
+TEST_CASE("one that cannot be dialled fails all that wait for it, once its time is over") {
+  Http2World world([](UpstreamOptions& options) { options.targets = {"memory:nobody"}; });
+  Pending first(world, *world.pool, get());
+  Pending second(world, *world.pool, get());
+  world.executor.settle();
+  CHECK(first.answer().error->code == Errc::connect_failed);
+  CHECK(second.answer().error->code == Errc::connect_failed);
+  CHECK(world.connections() == 0);
+}
+
+TEST_CASE("a target has its time for the first byte, and only that stream ends with it") {
+  Http2World world([](UpstreamOptions& options) { options.timeouts.first_byte = 3s; });
+  Pending late(world, *world.pool, get());
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  world.executor.advance(2s);
+  Pending other(world, *world.pool, get());
+  CHECK(peer.next(FrameType::headers).stream == 3);
+  world.executor.advance(1s);
+  REQUIRE(late.is_over());
+  CHECK(late.answer().error->code == Errc::first_byte_timeout);
+  const Frame reset = peer.next(FrameType::reset);
+  CHECK(reset.stream == 1);
+  CHECK(reset.payload == big_endian(8));
+  CHECK_FALSE(other.is_over());
+  peer.write(ok_head(3, kEndStream));
+  CHECK(other.answer().status == 200);
+}
+
+TEST_CASE("content that stops coming is a timeout within the content") {
+  Http2World world([](UpstreamOptions& options) { options.timeouts.idle = 3s; });
+  Pending pending(world, *world.pool, get());
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  peer.write(ok_head(1) + content(1, "some"));
+  world.executor.advance(3s);
+  REQUIRE(pending.is_over());
+  CHECK(pending.answer().failed_in_body);
+  CHECK(pending.answer().content == "some");
+  CHECK(pending.answer().error->code == Errc::idle_timeout);
+}
+
+TEST_CASE("a target that is silent with work before it is asked whether it is there") {
+  Http2World world([](UpstreamOptions& options) { options.timeouts.first_byte = 300s; });
+  Pending pending(world, *world.pool, get());
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  world.executor.advance(15s);
+  const Frame ping = peer.next(FrameType::ping);
+  CHECK(ping.flags == 0);
+  peer.write(frame(FrameType::ping, kAck, 0, ping.payload));
+  world.executor.advance(14s);
+  CHECK_FALSE(pending.is_over());
+  world.executor.advance(1s);
+  peer.next(FrameType::ping);
+  world.executor.advance(10s);
+  REQUIRE(pending.is_over());
+  CHECK(pending.answer().error->code == Errc::reset);
+  peer.wait_for_end();
+}
+
+TEST_CASE("an unused connection is closed in order once it was kept for its time") {
+  Http2World world([](UpstreamOptions& options) { options.keep_alive = 20s; });
+  Pending pending(world, *world.pool, get());
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  peer.write(ok_head(1, kEndStream));
+  REQUIRE(pending.answer().status == 200);
+  world.executor.advance(19s);
+  CHECK(world.connections() == 1);
+  world.executor.advance(1s);
+  CHECK(world.connections() == 0);
+  CHECK(peer.next(FrameType::goaway).payload == big_endian(0) + big_endian(0));
+}
+
+TEST_CASE("the pool's last handle goes: what is unused is closed, what is used goes on") {
+  Http2World world;
+  Pending pending(world, *world.pool, get());
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  world.pool.reset();
+  CHECK_FALSE(pending.is_over());
+  peer.write(ok_head(1) + content(1, "done", kEndStream));
+  CHECK(pending.answer().content == "done");
+  peer.next(FrameType::goaway);
+}
+
+TEST_CASE("a client that leaves resets its stream; one that has not been heard of is not sent") {
+  Http2World world;
+  Pending pending(world, *world.pool, get());
+  Http2Peer peer = world.accept();
+  CHECK(peer.next(FrameType::headers).stream == 1);
+  pending.disconnect();
+  const Frame reset = peer.next(FrameType::reset);
+  CHECK(reset.stream == 1);
+  CHECK(reset.payload == big_endian(8));
+  CHECK(world.connections() == 1);
+}
+
+TEST_CASE("a client that leaves while a connection is dialled leaves it to those who wait for it") {
+  Http2World world([](UpstreamOptions& options) { options.targets = {"memory:users"}; });
+  Pending first(world, *world.pool, get());
+  Pending second(world, *world.pool, get());
+  first.disconnect();
+  Http2Peer peer = world.accept();
+  const Frame head = peer.next(FrameType::headers);
+  peer.write(ok_head(head.stream, kEndStream));
+  while (!second.is_over()) peer.write(ok_head(peer.next(FrameType::headers).stream, kEndStream));
+  CHECK(second.answer().status == 200);
+}
+
+TEST_CASE("a target's own limit of streams is kept") {
+  Http2World world([](UpstreamOptions& options) { options.max_connections = 1; });
+  Pending first(world, *world.pool, get());
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  const std::string one_stream = std::string("\0\x03", 2) + big_endian(1);
+  peer.write(frame(FrameType::settings, 0, 0, one_stream));
+  Pending second(world, *world.pool, get());
+  world.executor.settle();
+  peer.write(ok_head(1, kEndStream));
+  CHECK(first.answer().status == 200);
+  CHECK(peer.next(FrameType::headers).stream == 3);
+  peer.write(ok_head(3, kEndStream));
+  CHECK(second.answer().status == 200);
+}
+
+TEST_CASE("GOAWAY before the request was heard of: another connection, and no retry that counts") {
+  Http2World world;
+  Pending warm_up(world, *world.pool, get());
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  peer.write(ok_head(1, kEndStream));
+  Pending pending(world, *world.pool,
+                  World::request_with(Method::post, Body(Chunk::copy_of("abc"))));
+  CHECK(peer.next(FrameType::headers).stream == 3);
+  peer.write(frame(FrameType::goaway, 0, 0, big_endian(1) + big_endian(0)));
+  Http2Peer other = world.accept();
+  CHECK(other.next(FrameType::headers).stream == 1);
+  CHECK(other.next(FrameType::data).payload == "abc");
+  other.write(ok_head(1, kEndStream));
+  CHECK(pending.answer().status == 200);
+  CHECK(world.pool->stats().retries == 0);
+  peer.wait_for_end();
+}
+
+TEST_CASE("content waits for the target's window, and goes on as it opens") {
+  Http2World world;
+  const std::string large(100'000, 'x');
+  Pending pending(world, *world.pool,
+                  World::request_with(Method::post, Body(Chunk::copy_of(large))));
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  std::size_t received = 0;
+  while (received < 65'535) received += peer.next(FrameType::data).payload.size();
+  CHECK(received == 65'535);
+  const auto window = static_cast<FrameType>(8);
+  peer.write(frame(window, 0, 0, big_endian(100'000)) + frame(window, 0, 1, big_endian(100'000)));
+  Frame last = peer.next(FrameType::data);
+  for (received += last.payload.size(); (last.flags & kEndStream) == 0;
+       received += last.payload.size()) {
+    last = peer.next(FrameType::data);
+  }
+  CHECK(received == large.size());
+  peer.write(ok_head(1, kEndStream));
+  CHECK(pending.answer().status == 200);
+}
+
+TEST_CASE("a target that never opens its window has the idle time") {
+  Http2World world([](UpstreamOptions& options) { options.timeouts.idle = 5s; });
+  Pending pending(
+      world, *world.pool,
+      World::request_with(Method::post, Body(Chunk::copy_of(std::string(70'000, 'x')))));
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  world.executor.advance(5s);
+  REQUIRE(pending.is_over());
+  CHECK(pending.answer().error->code == Errc::idle_timeout);
+  CHECK(world.connections() == 1);
+}
