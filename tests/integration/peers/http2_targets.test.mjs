@@ -282,20 +282,25 @@ test("a target in clear text gets HTTP/1.1 unless told otherwise", async (t) => 
 // --- Content.
 
 test("large content passes both ways, and its bytes are never taken for frames", async (t) => {
-  const origin = await startOrigin(t, (stream) => {
+  const echo = (stream) => {
     stream.respond({ ":status": 200 });
     stream.pipe(stream);
-  });
-  const gateway = await startBefore(t, origin.url);
+  };
+  const authority = new Authority(temporaryFolder(t));
+  const server = http2.createSecureServer(secure(authority.issue(["localhost"])));
+  server.on("stream", echo);
   const frames = Buffer.concat([frame(type.reset, 0, 1, word(8)), frame(type.goaway, 0, 0, Buffer.alloc(8))]);
   const body = Buffer.concat([frames, crypto.randomBytes(5_000_000), frames]);
-  const answers = await Promise.all(Array.from({ length: 4 }, () =>
-    exchange(gateway, "/", { method: "POST", body })));
-  for (const answer of answers) {
-    assert.equal(answer.isWhole, true);
-    assert.ok(Buffer.from(answer.body, "latin1").equals(body));
+  for (const origin of [await startOrigin(t, echo), await listening(t, server, "https")]) {
+    const gateway = await startBefore(t, origin.url, { tls: { ca: authority.file } });
+    const answers = await Promise.all(Array.from({ length: 4 }, () =>
+      exchange(gateway, "/", { method: "POST", body })));
+    for (const answer of answers) {
+      assert.equal(answer.isWhole, true);
+      assert.ok(Buffer.from(answer.body, "latin1").equals(body));
+    }
+    assert.equal(origin.sessions.length, 1);
   }
-  assert.equal(origin.sessions.length, 1);
 });
 
 test("a client that does not read holds up neither memory nor the others", async (t) => {
