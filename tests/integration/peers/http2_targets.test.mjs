@@ -634,3 +634,15 @@ test("an upgrade goes to a connection of HTTP/1.1 where the target may choose", 
   client.socket.write("hello");
   while (!client.text.endsWith("hello")) await once(client.socket, "data");
 });
+
+test("an upgrade before a target of HTTP/2 alone is 502, and nothing against the target", async (t) => {
+  const origin = await startOrigin(t, (stream) => {
+    stream.respond({ ":status": 200 });
+    stream.end("here");
+  });
+  const gateway = await startBefore(t, origin.url, { ejection: { consecutiveFailures: 1 } });
+  const headers = { connection: "upgrade", upgrade: "echo" };
+  assert.equal((await exchange(gateway, "/", { headers })).status, 502);
+  assert.equal((await exchange(gateway, "/")).body, "here");
+  assert.equal(origin.streams, 1);
+});
