@@ -43,6 +43,7 @@ class Connector {
     std::string path;  ///< Not empty: a Unix-domain socket (or "memory:name").
     /// Not null: TLS, which is spoken once `connect` returns. Outlives that.
     const net::TlsDialer* tls = nullptr;
+    std::string preface = {};  ///< Sent ahead of everything else, TLS included. Some 100 bytes.
   };
 
   /// Opens a stream. Fails with connect_timeout, connect_failed, cancelled, tls_failed or

@@ -20,6 +20,8 @@ struct ListenConfig {
   ListenLimits limits;
   codec::RequestLimits head_limits;
   std::vector<Cidr> trusted_proxies;
+  bool trusts_unix = false;  // Those who connect to a Unix-domain socket.
+  bool proxy_protocol = false;
   Field client_field = Field::x_forwarded_for;  // Or Field::forwarded.
   EncodedSlash encoded_slash = EncodedSlash::reject;
   std::optional<unsigned> unix_mode;
@@ -29,6 +31,9 @@ struct ListenConfig {
   static ListenConfig from(const ListenOptions& options, std::vector<std::string>& problems);
   bool trusts(const Peer& peer) const noexcept;
   bool trusts(const IpAddress& address) const noexcept;
+
+ private:
+  void trust(const std::vector<std::string>& proxies, std::vector<std::string>& problems);
 };
 
 }  // namespace gatewaykit::server

@@ -136,7 +136,7 @@ Task<Result<Response>> send(WorkerPool::Use pool, Context& ctx, Request request)
 
     // 2. Obtain a connection to it: an idle one, or else a new one or a place in the queue.
     Result<Lease> connection = exchange.take_idle();
-    if (!*connection) connection = co_await lane.obtain(exchange.head_deadline());
+    if (!*connection) connection = co_await lane.obtain(ctx.client(), exchange.head_deadline());
     if (!connection) {
       if (exchange.may_retry(connection.error(), Lease())) continue;
       exchange.report();

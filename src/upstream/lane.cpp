@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "codec/proxy_protocol.hpp"
 #include "upstream/http1_connection.hpp"
 #include "upstream/worker_pool.hpp"
 
@@ -23,6 +24,13 @@ Error timed_out(Errc phase, Origin origin, TimePoint now, TimePoint exchange_dea
   return Error(is_over ? Errc::total_timeout : phase, origin, std::move(detail), !is_over);
 }
 
+std::string header_for(const Peer& client, const Connector::Endpoint& to, ProxyProtocol told) {
+  using Version = codec::ProxyHeader::Version;
+  const Peer target = to.path.empty() ? Peer(to.address, to.port) : Peer();
+  const Version version = told == ProxyProtocol::v1 ? Version::v1 : Version::v2;
+  return std::string(codec::ProxyHeader(version, client, target).view());
+}
+
 }  // namespace
 
 Lane::~Lane() { drop_unused_since(kNever); }
@@ -39,15 +47,15 @@ Lease Lane::take_idle() noexcept {
   return Lease();
 }
 
-Task<Result<Lease>> Lane::obtain(TimePoint deadline) {
+Task<Result<Lease>> Lane::obtain(const Peer& client, TimePoint deadline) {
   const UpstreamOptions& options = pool_.options();
   if (open_ >= options.max_connections) close_oldest_idle();
-  if (open_ >= options.max_connections) co_return co_await wait_in_queue(deadline);
+  if (open_ >= options.max_connections) co_return co_await wait_in_queue(client, deadline);
   ++open_;
-  co_return co_await dial(deadline);
+  co_return co_await dial(client, deadline);
 }
 
-Task<Result<Lease>> Lane::wait_in_queue(TimePoint deadline) {
+Task<Result<Lease>> Lane::wait_in_queue(const Peer& client, TimePoint deadline) {
   const UpstreamOptions& options = pool_.options();
   if (queue_.size() >= options.queue) {
     co_return Error(Errc::queue_full, Origin::gateway, target_.url.text);
@@ -67,11 +75,11 @@ Task<Result<Lease>> Lane::wait_in_queue(TimePoint deadline) {
     if (waiter.may_dial) free_slot();
     co_return Error(Errc::cancelled, Origin::client);
   }
-  if (waiter.may_dial) co_return co_await dial(deadline);
+  if (waiter.may_dial) co_return co_await dial(client, deadline);
   co_return timed_out(Errc::queue_timeout, Origin::gateway, pool_.executor().now(), deadline);
 }
 
-Task<Result<Lease>> Lane::dial(TimePoint deadline) {
+Task<Result<Lease>> Lane::dial(const Peer& client, TimePoint deadline) {
   Slot slot(*this);
   const Env env = co_await current_env();
   const TimePoint patience = env.executor->now() + pool_.options().timeouts.connect;
@@ -92,7 +100,7 @@ Task<Result<Lease>> Lane::dial(TimePoint deadline) {
     const auto addresses_left = static_cast<Duration::rep>(count - tried);
     const Duration share = std::min(left, std::max(kPerAddress, left / addresses_left));
     const std::size_t index = next_address_++ % count;
-    Result<net::StreamPtr> stream = co_await env.connector->connect(endpoint(index), share);
+    Result<net::StreamPtr> stream = co_await env.connector->connect(endpoint(index, client), share);
     if (stream) {
       slot.keep();
       const IpAddress address = addresses_.empty() ? IpAddress() : addresses_[index];
@@ -112,12 +120,14 @@ Task<Result<Lease>> Lane::dial(TimePoint deadline) {
   }
 }
 
-Connector::Endpoint Lane::endpoint(std::size_t index) const {
+Connector::Endpoint Lane::endpoint(std::size_t index, const Peer& client) const {
   Connector::Endpoint endpoint;
   endpoint.path = target_.url.path;
   endpoint.port = target_.url.port;
   endpoint.tls = target_.tls.get();
   if (!addresses_.empty()) endpoint.address = addresses_[index];
+  const ProxyProtocol told = pool_.options().proxy_protocol;
+  if (told != ProxyProtocol::none) endpoint.preface = header_for(client, endpoint, told);
   return endpoint;
 }
 
@@ -195,7 +205,9 @@ Lease Lane::lend(Http1Connection& connection) noexcept {
 }
 
 void Lane::give_back(Http1Connection& connection) noexcept {
-  if (pool_.is_abandoned()) return close(connection);
+  // A connection that began with a client's address is of no use to another one.
+  const bool is_bound = pool_.options().proxy_protocol != ProxyProtocol::none;
+  if (pool_.is_abandoned() || is_bound) return close(connection);
   if (Waiter* const waiter = queue_.pop()) {
     // Lent on without a pause: it stays a user of the pool.
     waiter->connection = &connection;

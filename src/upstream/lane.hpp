@@ -34,8 +34,9 @@ class Lane {
   /// The connection that was used last, if one is idle: the likeliest to be alive still.
   Lease take_idle() noexcept;
   /// A new connection, or one that another exchange gives up meanwhile. Waits in the queue where
-  /// all that may be open are busy. `deadline` is the exchange's own.
-  Task<Result<Lease>> obtain(TimePoint deadline);
+  /// all that may be open are busy. `deadline` is the exchange's own; `client` is whom a new
+  /// connection is told of, where the pool's targets are.
+  Task<Result<Lease>> obtain(const Peer& client, TimePoint deadline);
 
   /// For connections: a busy one is idle again / is over; an idle one was closed by the target.
   void give_back(Http1Connection& connection) noexcept;
@@ -68,13 +69,13 @@ class Lane {
     Lane* lane_;
   };
 
-  Task<Result<Lease>> wait_in_queue(TimePoint deadline);
-  Task<Result<Lease>> dial(TimePoint deadline);
+  Task<Result<Lease>> wait_in_queue(const Peer& client, TimePoint deadline);
+  Task<Result<Lease>> dial(const Peer& client, TimePoint deadline);
   Task<Result<>> await_addresses(TimePoint patience, TimePoint deadline);
   Task<void> look_up();
   void end_lookup(Result<std::vector<IpAddress>> found, TimePoint now);
 
-  Connector::Endpoint endpoint(std::size_t index) const;
+  Connector::Endpoint endpoint(std::size_t index, const Peer& client) const;
   std::size_t endpoint_count() const noexcept;
   bool is_current(Http1Connection& connection) noexcept;
   void refresh_addresses();

@@ -68,6 +68,9 @@ struct EjectionPolicy {
   Duration longest = std::chrono::seconds(30);
 };
 
+/// The version of HAProxy's PROXY protocol in which a target is told of the client, if at all.
+enum class ProxyProtocol : std::uint8_t { none, v1, v2 };
+
 struct UpstreamOptions {
   std::string name = {};
   std::vector<UpstreamTarget> targets = {};
@@ -89,6 +92,10 @@ struct UpstreamOptions {
   Duration dns_interval = std::chrono::seconds(30);
   /// For targets with an https URL.
   UpstreamTls tls = {};
+  /// Each connection begins with a header, ahead of TLS, in which its target reads the client's
+  /// address (`ctx.client()`; the port, where the client is the peer) and its own. Since a
+  /// connection then belongs to one client, each exchange has one of its own: none is kept.
+  ProxyProtocol proxy_protocol = ProxyProtocol::none;
 };
 
 /// A moment's view of a pool, over all workers.
