@@ -236,7 +236,7 @@ void Loader::read_options(Reader& root) {
   root.read("drainTimeout", options.drain_timeout);
   root.read("maxConnections", options.max_connections);
   root.read("idleWhenFull", options.idle_when_full);
-  root.read("maxHandshakes", options.max_handshakes);
+  root.read("maxHandshakes", options.max_handshakes, 1);
   root.read("succession", options.succession);
 }
 

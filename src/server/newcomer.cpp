@@ -22,15 +22,16 @@ Task<bool> HandshakeGate::enter(Newcomer& newcomer, TimePoint deadline) {
   append(newcomer);
   admit(env.executor->now());
   while (newcomer.begun_at_ == kNever) {
-    const Newcomer* const slow = oldest();
-    const TimePoint patience = slow == nullptr ? kNever : slow->begun_at_ + patience_;
-    const Wake wake = co_await newcomer.turn_.wait(std::min(patience, deadline));
+    // Where all are giving way, their turns go to others about now.
+    Newcomer* slowest = oldest();
+    const TimePoint since = slowest == nullptr ? env.executor->now() : slowest->begun_at_;
+    const Wake wake = co_await newcomer.turn_.wait(std::min(since + patience_, deadline));
     if (wake == Wake::cancelled) co_return false;
+    if (newcomer.begun_at_ != kNever) break;
     const TimePoint now = env.executor->now();
-    if (newcomer.begun_at_ == kNever && now >= deadline) co_return false;
-    Newcomer* const slowest = oldest();
-    const bool is_too_slow = slowest != nullptr && slowest->begun_at_ + patience_ <= now;
-    if (wake == Wake::timeout && is_too_slow) slowest->give_way();
+    if (now >= deadline) co_return false;
+    slowest = oldest();  // Another one, where that one has ended or given way meanwhile.
+    if (slowest != nullptr && slowest->begun_at_ + patience_ <= now) slowest->give_way();
   }
   co_return true;
 }

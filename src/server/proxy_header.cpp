@@ -5,7 +5,7 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <string>
+#include <optional>
 #include <utility>
 
 #include "codec/proxy_protocol.hpp"
@@ -58,28 +58,25 @@ ParseResult advance(int fd, codec::ProxyHeaderParser& parser) {
   }
 }
 
-Error no_header(std::string_view why) {
-  return Error(Errc::bad_message, Origin::client, std::string(why));
-}
-
-Task<Result<Peer>> read_header(net::Poller& poller, int fd, Peer own, TimePoint deadline) {
+Task<std::optional<Peer>> read_header(net::Poller& poller, int fd, Peer own, TimePoint deadline) {
   Watch watch(poller, fd);
-  if (!watch.ok()) co_return no_header("the socket cannot be watched");
+  if (!watch.ok()) co_return std::nullopt;
   codec::ProxyHeaderParser parser;
   for (;;) {
     const ParseResult result = advance(fd, parser);
-    if (result == ParseResult::failed) co_return no_header(parser.error());
+    if (result == ParseResult::failed) co_return std::nullopt;
     if (result == ParseResult::done) break;
     const Wake wake = co_await watch.happened().wait(deadline);
-    if (wake != Wake::signalled) co_return no_header("no header in time");
+    if (wake != Wake::signalled) co_return std::nullopt;
   }
   co_return parser.source().value_or(std::move(own));
 }
 
 }  // namespace
 
-Task<Result<Peer>> learn_client(Worker& worker, int fd, Peer own, const ListenConfig& config) {
-  if (!config.trusts(own)) co_return no_header("it may not tell whose connection it passes on");
+Task<std::optional<Peer>> learn_client(Worker& worker, int fd, Peer own,
+                                       const ListenConfig& config) {
+  if (!config.trusts(own)) co_return std::nullopt;
   const TimePoint deadline = worker.loop().now() + config.limits.header_timeout;
   Newcomer newcomer(worker);
   net::Poller& poller = worker.loop().poller();

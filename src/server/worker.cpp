@@ -97,7 +97,7 @@ void open_connection(Worker& worker, net::Fd fd, Peer peer,
 /// Learns first whose connection it is.
 Task<void> run_announced(Worker& worker, net::Fd fd, Peer peer,
                          std::shared_ptr<const ListenConfig> config, Counted counted) {
-  Result<Peer> client = co_await learn_client(worker, fd.get(), std::move(peer), *config);
+  std::optional<Peer> client = co_await learn_client(worker, fd.get(), std::move(peer), *config);
   if (client) {
     open_connection(worker, std::move(fd), std::move(*client), config, std::move(counted));
   } else {

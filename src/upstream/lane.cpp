@@ -26,7 +26,9 @@ Error timed_out(Errc phase, Origin origin, TimePoint now, TimePoint exchange_dea
 
 std::string header_for(const Peer& client, const Connector::Endpoint& to, ProxyProtocol told) {
   using Version = codec::ProxyHeader::Version;
-  const Peer target = to.path.empty() ? Peer(to.address, to.port) : Peer();
+  // A Unix-domain socket has no address, but a client that may still be told.
+  const IpAddress any = client.ip().is_v6() ? IpAddress::v6({}) : IpAddress();
+  const Peer target = to.path.empty() ? Peer(to.address, to.port) : Peer(any, 0);
   const Version version = told == ProxyProtocol::v1 ? Version::v1 : Version::v2;
   return std::string(codec::ProxyHeader(version, client, target).view());
 }

@@ -159,6 +159,31 @@ for (const version of ["v1", "v2"]) {
   });
 }
 
+test("those that queue for a connection get one of their own", async (t) => {
+  const inner = await startAnnounced(t);
+  const target = `http://127.0.0.1:${inner.port}`;
+  const outer = await startConfigured(t, {
+    services: { inner: { targets: [target], proxyProtocol: "v2", maxConnections: 1, queueTimeout: "30s" } },
+    routes: [{ path: "/*", service: "inner" }],
+  });
+  const told = { "127.0.0.1": "127.0.0.1, 127.0.0.1", [kElsewhere]: kElsewhere };
+  const clients = Array.from({ length: 20 }, (_, i) => (i % 3 ? "127.0.0.1" : kElsewhere));
+  const answers = await Promise.all(clients.map((localAddress) => exchange(outer, "/", { localAddress })));
+  assert.deepEqual(answers.map(({ body }) => body), clients.map((client) => told[client]));
+});
+
+test("targets on Unix-domain sockets are told, too", async (t) => {
+  const address = `unix:${path.join(temporaryFolder(t), "inner.sock")}`;
+  await startAnnounced(t, { address, trustedProxies: ["unix"] });
+  for (const proxyProtocol of ["v1", "v2"]) {
+    const outer = await startConfigured(t, {
+      services: { inner: { targets: [address], proxyProtocol } },
+      routes: [{ path: "/*", service: "inner" }],
+    });
+    assert.equal((await exchange(outer, "/", { localAddress: kElsewhere })).body, kElsewhere);
+  }
+});
+
 test("a target reads the header ahead of the request, and every connection carries one", async (t) => {
   const heads = [];
   const origin = net.createServer((socket) => {
