@@ -9,9 +9,10 @@ set -euo pipefail
 
 # PACKAGE, or COMMAND:PACKAGE where a command from elsewhere does as well.
 build=(g++:g++ cmake:cmake ninja:ninja-build pkg-config:pkg-config ccache:ccache python3:python3
-  curl:curl libuv1-dev libnghttp2-dev libssl-dev libfmt-dev libcli11-dev nlohmann-json3-dev zlib1g-dev
-  libbrotli-dev libzstd-dev)
-tests=(catch2 node:nodejs npm:npm wrk:wrk nghttp:nghttp2-client clang++-14:clang-14 libclang-rt-14-dev
+  curl:curl openssl:openssl libuv1-dev libnghttp2-dev libssl-dev libfmt-dev libcli11-dev
+  nlohmann-json3-dev zlib1g-dev libbrotli-dev libzstd-dev)
+tests=(catch2 node:nodejs npm:npm wrk:wrk nghttp:nghttp2-client haproxy:haproxy clang++-14:clang-14
+  libclang-rt-14-dev
   clang-format-14:clang-format-14)
 browser=(chromium:chromium)
 benchmarks=(nginx:nginx-light haproxy:haproxy nghttpx:nghttp2-proxy wrk:wrk h2load:nghttp2-client

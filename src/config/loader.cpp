@@ -74,6 +74,13 @@ void read_http2(Reader& listener, Http2Options& http2) {
   reader->read_bytes("connectionWindow", http2.connection_window);
 }
 
+/// A listener's, with what its authority says about it.
+TlsCertificate read_stapled_certificate(Reader& reader) {
+  TlsCertificate certificate = read_certificate(reader);
+  reader.read("ocspResponse", certificate.ocsp_response);
+  return certificate;
+}
+
 void read_min_version(Reader& tls, TlsVersion& version) {
   tls.read_choice<TlsVersion>("minVersion", version,
                               {{"1.2", TlsVersion::tls_1_2}, {"1.3", TlsVersion::tls_1_3}});
@@ -84,9 +91,10 @@ void read_tls(Reader& listener, std::optional<TlsOptions>& tls) {
   std::optional<Reader> reader = listener.object("tls");
   if (!reader) return;
   TlsOptions& options = tls.emplace();
-  if (!reader->has("certificates")) options.certificates.push_back(read_certificate(*reader));
+  if (!reader->has("certificates"))
+    options.certificates.push_back(read_stapled_certificate(*reader));
   for (Reader& each : reader->list("certificates", "certificate")) {
-    options.certificates.push_back(read_certificate(each));
+    options.certificates.push_back(read_stapled_certificate(each));
   }
   read_min_version(*reader, options.min_version);
   reader->read("ciphers", options.ciphers);
@@ -104,6 +112,7 @@ void read_upstream_tls(Reader& service, UpstreamTls& options) {
   reader->read("ca", options.ca);
   reader->read("serverName", options.server_name);
   reader->read("verify", options.verify);
+  reader->read("pins", options.pins);
   read_min_version(*reader, options.min_version);
   if (reader->has("certificate") || reader->has("privateKey")) {
     options.certificate = read_certificate(*reader);
@@ -223,8 +232,8 @@ void Loader::read(Reader& root) {
   read_services(root);
   use_middlewares(root, wiring_.router);
   read_routes(root);
-  for (const char* const key : {"listen", "workers", "maxConnections", "idleWhenFull", "drainDelay",
-                                "drainTimeout", "succession"}) {
+  for (const char* const key : {"listen", "workers", "maxConnections", "idleWhenFull",
+                                "maxHandshakes", "drainDelay", "drainTimeout", "succession"}) {
     wiring_.fixed[key] = root.canonical(key);
   }
 }
@@ -236,6 +245,7 @@ void Loader::read_options(Reader& root) {
   root.read("drainTimeout", options.drain_timeout);
   root.read("maxConnections", options.max_connections);
   root.read("idleWhenFull", options.idle_when_full);
+  root.read("maxHandshakes", options.max_handshakes, 1);
   root.read("succession", options.succession);
 }
 
@@ -260,6 +270,7 @@ ListenOptions Loader::read_listener(Reader& listener) {
   read_http2(listener, options.http2);
   read_tls(listener, options.tls);
   listener.read("trustedProxies", options.trusted_proxies);
+  listener.read("proxyProtocol", options.proxy_protocol);
   listener.read_choice<ClientField>(
       "clientField", options.client_field,
       {{"x-forwarded-for", ClientField::x_forwarded_for}, {"forwarded", ClientField::forwarded}});
@@ -310,6 +321,9 @@ UpstreamOptions Loader::read_upstream(const std::string& name, Reader& service) 
   read_timeouts(service, options.timeouts);
   read_retries(service, options.retries);
   read_ejection(service, options.ejection);
+  service.read_choice<ProxyProtocol>(
+      "proxyProtocol", options.proxy_protocol,
+      {{"none", ProxyProtocol::none}, {"v1", ProxyProtocol::v1}, {"v2", ProxyProtocol::v2}});
   service.read("maxConnections", options.max_connections);
   read_upstream_tls(service, options.tls);
   service.read("maxIdleConnections", options.max_idle_connections);
@@ -393,6 +407,7 @@ Handler Loader::read_proxy(Reader& route) {
   }
   route.read("stripPrefix", options.strip_prefix);
   route.read("rewrite", options.rewrite);
+  route.read("clientCertificate", options.client_certificate);
   if (use == uses_.end() || !use->second.pool) return {};
   return reported(route, "", [&] { return proxy(*use->second.pool, std::move(options)); });
 }

@@ -24,7 +24,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/base64.hpp"
 #include "gatewaykit/core/string.hpp"
+#include "gatewaykit/core/tls.hpp"
 #include "gatewaykit/routing/context.hpp"
 #include "http/scan.hpp"
 #include "middleware/target_rewrite.hpp"
@@ -95,6 +97,15 @@ String forwarded_element(const Peer& peer) {
 bool is_host(std::string_view text) noexcept {
   const char* const end = text.data() + text.size();
   return !text.empty() && find_visible_end(text.data(), end) == end;
+}
+
+/// A trusted proxy's word about a certificate is not ours: whoever reads the field asks one of us.
+void tell_certificate(const Context& ctx, Headers& fields) {
+  fields.remove("client-cert");
+  fields.remove("client-cert-chain");
+  const ClientCertificate* const certificate = ctx.get<ClientCertificate>();
+  if (certificate == nullptr) return;
+  fields.set("client-cert", ":" + encode_base64(certificate->der) + ":");
 }
 
 class Forwarder {
@@ -236,6 +247,7 @@ void Forwarder::add_forwarding_fields(const Context& ctx, bool prefix_stripped,
   if (trusted && fields.contains(Field::forwarded)) {
     add(Field::forwarded, forwarded_element(ctx.peer()));
   }
+  if (options_.client_certificate) tell_certificate(ctx, fields);
 }
 
 }  // namespace

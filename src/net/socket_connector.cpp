@@ -24,6 +24,14 @@ Error connect_failed(int error) {
   return Error(Errc::connect_failed, origin, std::strerror(error), true);
 }
 
+/// There is always room for it on a connection that has carried nothing yet.
+bool send_preface(SocketStream& stream, std::string& preface) noexcept {
+  if (preface.empty()) return true;
+  const iovec vector{preface.data(), preface.size()};
+  const IoResult sent = stream.SocketStream::send(&vector, 1);
+  return sent.kind == IoResult::Kind::bytes && sent.count == preface.size();
+}
+
 /// A lookup in flight on libuv's pool. It outlives a waiter that gave up: libuv owns the request
 /// until its callback.
 struct Lookup {
@@ -91,6 +99,7 @@ Task<Result<StreamPtr>> SocketConnector::connect(Endpoint endpoint, Duration tim
   socklen_t size = sizeof(error);
   ::getsockopt(stream->fd(), SOL_SOCKET, SO_ERROR, &error, &size);
   if (error != 0) co_return connect_failed(error);
+  if (!send_preface(*stream, endpoint.preface)) co_return connect_failed(EPIPE);
   if (tls != nullptr) {
     Result<> done = co_await tls->handshake(loop_.now() + timeout, Origin::upstream);
     if (!done) co_return std::move(done.error());

@@ -134,6 +134,7 @@ Task<Result<>> TlsStream::handshake(TimePoint deadline, Origin origin) {
 std::string TlsStream::reason_of_failure() const {
   std::string reason = take_tls_error();
   const long verified = SSL_get_verify_result(ssl_.get());
+  if (verified == X509_V_ERR_APPLICATION_VERIFICATION) return reason + ": its key is not pinned";
   return verified == X509_V_OK ? reason : reason + ": " + X509_verify_cert_error_string(verified);
 }
 

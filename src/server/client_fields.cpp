@@ -26,6 +26,24 @@ bool is_known_with_hyphens(std::string_view name) noexcept {
   return field_of({hyphenated.data(), name.size()}) != Field::other;
 }
 
+/// The gateway's own fields, a proxy's, and those in which proxies tell of a client's certificate:
+/// RFC 9440, and what was in use before it.
+bool is_of_untrusted_family(std::string_view name) noexcept {
+  constexpr std::array<std::string_view, 6> kX = {"x-gk-",  "x-forwarded-",    "x-client-cert",
+                                                  "x-ssl-", "x-client-verify", "x-amzn-mtls-"};
+  const auto begins_name = [name](std::string_view prefix) { return starts_with(name, prefix); };
+  switch (lower(name.front())) {
+    case 'x':
+      return std::any_of(kX.begin(), kX.end(), begins_name);
+    case 'c':
+      return starts_with(name, "client-cert");
+    case 's':
+      return starts_with(name, "ssl-client-");
+    default:
+      return false;
+  }
+}
+
 bool is_untrusted(const FieldLine& line) noexcept {
   switch (line.field) {
     case Field::forwarded:
@@ -44,10 +62,7 @@ bool is_untrusted(const FieldLine& line) noexcept {
     default:
       return false;
   }
-  if (lower(line.name.front()) == 'x' &&
-      (starts_with(line.name, "x-gk-") || starts_with(line.name, "x-forwarded-"))) {
-    return true;
-  }
+  if (is_of_untrusted_family(line.name)) return true;
   return line.name.find('_') != std::string_view::npos && is_known_with_hyphens(line.name);
 }
 

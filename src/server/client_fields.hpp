@@ -12,8 +12,10 @@
 namespace gatewaykit::server {
 
 /// Removes what an untrusted client must not tell us or the target: Forwarded, X-Forwarded-*,
-/// X-Real-IP, X-Original-URL, X-Rewrite-URL, X-HTTP-Method-Override, X-Gk-*, and names that become
-/// known ones where underscores are read as hyphens (as CGI does).
+/// X-Real-IP, X-Original-URL, X-Rewrite-URL, X-HTTP-Method-Override, X-Gk-*, what could pass for a
+/// client's certificate (Client-Cert* of RFC 9440, X-Client-Cert*, X-Client-Verify, X-SSL-*,
+/// SSL-Client-*, X-Amzn-Mtls-*), and names that become known ones where underscores are read as
+/// hyphens (as CGI does).
 void remove_untrusted_fields(Headers& headers);
 
 /// Removes from a trusted proxy's request that one of Forwarded and X-Forwarded-For in which it

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connection: what a worker knows of a client's connection, whatever protocol it speaks.
-// ConnectionList: some of a worker's connections, in the order in which they were added.
+// Connection: what a worker knows of a client's connection, whatever protocol it speaks; Listed: of
+// any, those that speak none yet among them. ConnectionList: some of a worker's connections, in the
+// order in which they were added.
 #pragma once
 
 #include <memory>
@@ -10,51 +11,61 @@
 
 namespace gatewaykit::server {
 
-class Connection {
+class Listed {
  public:
-  Connection() = default;
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  Listed() = default;
+  Listed(const Listed&) = delete;
+  Listed& operator=(const Listed&) = delete;
+
+  /// No request after the one that runs; an idle connection ends at once.
+  virtual void drain() noexcept = 0;
+  /// No request after the next one, which an idle connection waits for.
+  virtual void retire() noexcept = 0;
+  /// Ends, while it is idle, in favour of another one.
+  virtual void give_way() noexcept { drain(); }
+
+ protected:
+  ~Listed() = default;
+
+ private:
+  friend class ConnectionList;
+  friend class Worker;
+
+  Listed* next_ = nullptr;
+  Listed* previous_ = nullptr;
+  TimePoint idle_since_ = kNever;  // kNever: it is busy.
+};
+
+class Connection : public Listed {
+ public:
   virtual ~Connection() = default;
 
   /// Serves requests until the connection ends. Within the worker's scope.
   virtual Task<void> run() = 0;
   /// Where it has ended: what goes on with the same client in another version of HTTP, if any.
   virtual std::unique_ptr<Connection> successor() { return nullptr; }
-  /// No request after the one that runs; an idle connection ends at once.
-  virtual void drain() noexcept = 0;
-  /// No request after the next one, which an idle connection waits for.
-  virtual void retire() noexcept = 0;
-
- private:
-  friend class ConnectionList;
-  friend class Worker;
-
-  Connection* next_ = nullptr;
-  Connection* previous_ = nullptr;
-  TimePoint idle_since_ = kNever;  // kNever: it is busy.
 };
 
 /// Intrusive: a connection is in one list at most.
 class ConnectionList {
  public:
-  Connection* first() const noexcept { return first_; }
-  static Connection* after(const Connection& connection) noexcept { return connection.next_; }
+  Listed* first() const noexcept { return first_; }
+  static Listed* after(const Listed& connection) noexcept { return connection.next_; }
 
-  void add(Connection& connection) noexcept {
+  void add(Listed& connection) noexcept {
     connection.previous_ = last_;
     connection.next_ = nullptr;
     (last_ == nullptr ? first_ : last_->next_) = &connection;
     last_ = &connection;
   }
-  void remove(Connection& connection) noexcept {
+  void remove(Listed& connection) noexcept {
     (connection.previous_ == nullptr ? first_ : connection.previous_->next_) = connection.next_;
     (connection.next_ == nullptr ? last_ : connection.next_->previous_) = connection.previous_;
   }
 
  private:
-  Connection* first_ = nullptr;
-  Connection* last_ = nullptr;
+  Listed* first_ = nullptr;
+  Listed* last_ = nullptr;
 };
 
 }  // namespace gatewaykit::server

@@ -54,6 +54,8 @@ class Gateway::Impl {
     if (shared_->options.idle_when_full <= Duration::zero()) {
       problems.push_back("idle_when_full must be greater than zero");
     }
+    if (shared_->options.max_handshakes == 0)
+      problems.push_back("max_handshakes must be at least 1");
     if (!problems.empty()) throw ConfigError(std::move(problems));
   }
 
@@ -181,6 +183,7 @@ class Gateway::Impl {
                        shared_->connections_open.load(),
                        requests_before_,
                        shared_->tls_failures.load(),
+                       shared_->proxy_header_failures.load(),
                        shared_->http2_abuses.load(),
                        shared_->listener_pauses.load()};
     for (const std::unique_ptr<server::Worker>& worker : workers_) {

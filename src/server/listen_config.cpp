@@ -61,22 +61,34 @@ ListenConfig ListenConfig::from(const ListenOptions& options, std::vector<std::s
     problems.push_back("unix_mode must hold permissions alone, 0 to 0777");
   }
   check_limits(options.limits, problems);
-  if (options.tls)
+  if (options.tls) {
     config.tls = std::make_shared<TlsServer>(*options.tls, options.http2.enabled, problems);
-  for (const std::string& text : options.trusted_proxies) {
+  }
+  config.trust(options.trusted_proxies, problems);
+  config.proxy_protocol = options.proxy_protocol;
+  if (options.proxy_protocol && options.trusted_proxies.empty()) {
+    problems.push_back("proxy_protocol needs trusted_proxies: nobody else's header is believed");
+  }
+  return config;
+}
+
+void ListenConfig::trust(const std::vector<std::string>& proxies,
+                         std::vector<std::string>& problems) {
+  for (const std::string& text : proxies) {
     const std::optional<Cidr> block = Cidr::parse(text);
     if (block) {
-      config.trusted_proxies.push_back(*block);
+      trusted_proxies.push_back(*block);
+    } else if (text == "unix") {
+      trusts_unix = true;
     } else {
       problems.push_back(
           fmt::format("trusted_proxies: '{}' is neither an address nor a CIDR block", text));
     }
   }
-  return config;
 }
 
 bool ListenConfig::trusts(const Peer& peer) const noexcept {
-  return peer.has_address() && trusts(peer.ip());
+  return peer.has_address() ? trusts(peer.ip()) : trusts_unix;
 }
 
 bool ListenConfig::trusts(const IpAddress& address) const noexcept {

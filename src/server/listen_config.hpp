@@ -21,6 +21,8 @@ struct ListenConfig {
   Http2Options http2;
   codec::RequestLimits head_limits;
   std::vector<Cidr> trusted_proxies;
+  bool trusts_unix = false;  // Those who connect to a Unix-domain socket.
+  bool proxy_protocol = false;
   Field client_field = Field::x_forwarded_for;  // Or Field::forwarded.
   EncodedSlash encoded_slash = EncodedSlash::reject;
   std::optional<unsigned> unix_mode;
@@ -30,6 +32,9 @@ struct ListenConfig {
   static ListenConfig from(const ListenOptions& options, std::vector<std::string>& problems);
   bool trusts(const Peer& peer) const noexcept;
   bool trusts(const IpAddress& address) const noexcept;
+
+ private:
+  void trust(const std::vector<std::string>& proxies, std::vector<std::string>& problems);
 };
 
 }  // namespace gatewaykit::server

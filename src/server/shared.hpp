@@ -44,6 +44,7 @@ struct GatewayShared {
   std::atomic<std::uint64_t> connections_accepted{0};
   std::atomic<std::uint64_t> connections_open{0};
   std::atomic<std::uint64_t> tls_failures{0};
+  std::atomic<std::uint64_t> proxy_header_failures{0};
   std::atomic<std::uint64_t> http2_abuses{0};
   std::atomic<std::uint64_t> listener_pauses{0};
 

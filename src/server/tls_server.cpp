@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/ocsp_staple.hpp"
 #include "server/ticket_keys.hpp"
 
 namespace gatewaykit::server {
@@ -73,8 +74,11 @@ std::optional<ClientCertificate> client_certificate_of(SSL& ssl) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   X509_digest(certificate.get(), EVP_sha256(), digest, &size);
+  std::string der(static_cast<std::size_t>(i2d_X509(certificate.get(), nullptr)), '\0');
+  auto* end = reinterpret_cast<unsigned char*>(der.data());
+  i2d_X509(certificate.get(), &end);
   return ClientCertificate{subject_of(*certificate), net::dns_names_of(*certificate),
-                           hexadecimal(digest, size)};
+                           hexadecimal(digest, size), std::move(der)};
 }
 
 }  // namespace
@@ -84,6 +88,7 @@ struct TlsCertificates {
   struct Identity {
     net::SslContextPtr context;
     std::vector<std::string> names;
+    std::unique_ptr<const OcspStaple> staple;  // Null for none.
   };
 
   const Identity& find(std::string_view name) const {
@@ -161,8 +166,11 @@ std::shared_ptr<const TlsCertificates> TlsServer::read(std::vector<std::string>&
         const_cast<std::string_view*>(offers_http2_ ? &kProtocols : &kOnlyHttp1));
     SSL_CTX_set_tlsext_servername_callback(context.get(), &TlsCertificates::on_name);
     SSL_CTX_set_tlsext_servername_arg(context.get(), made.get());
+    std::unique_ptr<const OcspStaple> staple =
+        OcspStaple::read(certificate.ocsp_response, *context, problems);
+    if (staple != nullptr) staple->serve(*context);
     std::vector<std::string> names = names_of(*context);
-    made->identities.push_back({std::move(context), std::move(names)});
+    made->identities.push_back({std::move(context), std::move(names), std::move(staple)});
   }
   return made;
 }

@@ -11,6 +11,7 @@
 #include "gatewaykit/core/pool.hpp"
 #include "server/http1_connection.hpp"
 #include "server/http2_connection.hpp"
+#include "server/proxy_header.hpp"
 #include "server/tls_server.hpp"
 
 namespace gatewaykit::server {
@@ -52,11 +53,20 @@ constexpr std::string_view kClearTextAnswer =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n"
     "Content-Length: 44\r\n\r\nThis port speaks HTTP over TLS: use https.\r\n";
 
+/// Once it is its turn. It may have to give way meanwhile.
+Task<Result<>> shake_hands(Worker& worker, net::TlsStream& stream, TimePoint deadline) {
+  Newcomer newcomer(worker);
+  const bool has_turn =
+      co_await worker.handshakes().enter(newcomer, deadline).under(newcomer.scope());
+  if (!has_turn) co_return Error(Errc::tls_timeout, Origin::client, "others shook hands");
+  co_return co_await stream.handshake(deadline, Origin::client).under(newcomer.scope());
+}
+
 /// Shakes hands first.
 Task<void> run_tls(Worker& worker, std::unique_ptr<net::TlsStream> stream, Peer peer,
                    std::shared_ptr<const ListenConfig> config, Counted counted) {
   const TimePoint deadline = worker.loop().now() + config->tls->handshake_timeout();
-  const Result<> done = co_await stream->handshake(deadline, Origin::client);
+  const Result<> done = co_await shake_hands(worker, *stream, deadline);
   if (!done) {
     worker.shared().tls_failures.fetch_add(1, std::memory_order_relaxed);
     if (!stream->met_clear_text()) co_return;
@@ -74,6 +84,35 @@ Task<void> run_tls(Worker& worker, std::unique_ptr<net::TlsStream> stream, Peer 
                                                    std::move(config), std::move(session));
   }
   co_await run_connection(worker, std::move(connection), std::move(counted));
+}
+
+void open_connection(Worker& worker, net::Fd fd, Peer peer,
+                     const std::shared_ptr<const ListenConfig>& config, Counted counted) {
+  const Env env = worker.env();
+  if (config->tls) {
+    std::unique_ptr<net::TlsStream> secured =
+        config->tls->accept(std::move(fd), worker.loop().poller());
+    if (secured == nullptr || !secured->ok()) return;
+    env.scope->spawn(
+        env, run_tls(worker, std::move(secured), std::move(peer), config, std::move(counted)));
+    return;
+  }
+  auto stream = std::make_unique<net::SocketStream>(std::move(fd), worker.loop().poller());
+  if (!stream->ok()) return;
+  auto connection =
+      std::make_unique<Http1Connection>(worker, std::move(stream), std::move(peer), config);
+  env.scope->spawn(env, run_connection(worker, std::move(connection), std::move(counted)));
+}
+
+/// Learns first whose connection it is.
+Task<void> run_announced(Worker& worker, net::Fd fd, Peer peer,
+                         std::shared_ptr<const ListenConfig> config, Counted counted) {
+  std::optional<Peer> client = co_await learn_client(worker, fd.get(), std::move(peer), *config);
+  if (client) {
+    open_connection(worker, std::move(fd), std::move(*client), config, std::move(counted));
+  } else {
+    worker.shared().proxy_header_failures.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 }  // namespace
@@ -94,7 +133,8 @@ Worker::Worker(GatewayShared& shared, uv_loop_t* host_loop)
       routes_([this](std::shared_ptr<const RouteSet> unused) { dispose(std::move(unused)); }),
       trim_timer_(*this),
       delay_timer_(*this),
-      drain_timer_(scope_) {
+      drain_timer_(scope_),
+      handshakes_(shared.options.max_handshakes, shared.options.idle_when_full) {
   adopt_routes();
 }
 
@@ -244,7 +284,7 @@ void Worker::begin_drain() {
   const bool is_repeated = std::exchange(is_draining_, true);
   for (const std::unique_ptr<Listener>& listener : listeners_) listener->close();
   for (const ConnectionList* const list : {&busy_, &idle_}) {
-    for (Connection* each = list->first(); each != nullptr; each = ConnectionList::after(*each)) {
+    for (Listed* each = list->first(); each != nullptr; each = ConnectionList::after(*each)) {
       each->drain();
     }
   }
@@ -258,7 +298,7 @@ void Worker::begin_retirement() {
   is_stopping_ = is_draining_ = true;
   for (const std::unique_ptr<Listener>& listener : listeners_) listener->drop();
   for (const ConnectionList* const list : {&busy_, &idle_}) {
-    for (Connection* each = list->first(); each != nullptr; each = ConnectionList::after(*each)) {
+    for (Listed* each = list->first(); each != nullptr; each = ConnectionList::after(*each)) {
       each->retire();
     }
   }
@@ -295,19 +335,12 @@ void Worker::serve(net::Fd fd, const net::SocketAddress& peer,
                    const std::shared_ptr<const ListenConfig>& config) {
   net::set_no_delay(fd.get());
   Counted counted(*this);
-  if (config->tls) {
-    std::unique_ptr<net::TlsStream> secured = config->tls->accept(std::move(fd), loop_.poller());
-    if (secured == nullptr || !secured->ok()) return;
+  if (config->proxy_protocol) {
     scope_.spawn(env(),
-                 run_tls(*this, std::move(secured), peer.to_peer(), config, std::move(counted)));
-    return;
+                 run_announced(*this, std::move(fd), peer.to_peer(), config, std::move(counted)));
+  } else {
+    open_connection(*this, std::move(fd), peer.to_peer(), config, std::move(counted));
   }
-  auto stream = std::make_unique<net::SocketStream>(std::move(fd), loop_.poller());
-  if (!stream->ok()) return;
-  scope_.spawn(env(), run_connection(*this,
-                                     std::make_unique<Http1Connection>(*this, std::move(stream),
-                                                                       peer.to_peer(), config),
-                                     std::move(counted)));
 }
 
 void Worker::count_opened() noexcept {
@@ -320,37 +353,37 @@ void Worker::count_closed() noexcept {
   for (const std::unique_ptr<Listener>& listener : listeners_) listener->resume();
 }
 
-void Worker::connection_opened(Connection& connection) {
+void Worker::connection_opened(Listed& connection) {
   busy_.add(connection);
   if (is_draining_) connection.drain();
 }
 
-void Worker::connection_closed(Connection& connection) noexcept {
+void Worker::connection_closed(Listed& connection) noexcept {
   list_of(connection).remove(connection);
 }
 
-ConnectionList& Worker::list_of(const Connection& connection) noexcept {
+ConnectionList& Worker::list_of(const Listed& connection) noexcept {
   return connection.idle_since_ == kNever ? busy_ : idle_;
 }
 
-void Worker::connection_idle(Connection& connection) noexcept {
+void Worker::connection_idle(Listed& connection) noexcept {
   list_of(connection).remove(connection);
   connection.idle_since_ = loop_.now();
   idle_.add(connection);
 }
 
-void Worker::connection_busy(Connection& connection) noexcept {
+void Worker::connection_busy(Listed& connection) noexcept {
   list_of(connection).remove(connection);
   connection.idle_since_ = kNever;
   busy_.add(connection);
 }
 
 void Worker::make_room() noexcept {
-  Connection* const longest = idle_.first();
+  Listed* const longest = idle_.first();
   if (longest == nullptr) return;
   if (loop_.now() - longest->idle_since_ < shared_.options.idle_when_full) return;
   connection_busy(*longest);  // Until it has ended, so that the next one to give way is another.
-  longest->drain();
+  longest->give_way();
 }
 
 std::string_view Worker::date() noexcept {

@@ -16,6 +16,7 @@
 #include "net/socket_connector.hpp"
 #include "server/connection.hpp"
 #include "server/listener.hpp"
+#include "server/newcomer.hpp"
 #include "server/served_routes.hpp"
 #include "server/shared.hpp"
 #include "server/succession.hpp"
@@ -75,13 +76,14 @@ class Worker {
   /// A socket was accepted; it has been closed.
   void count_opened() noexcept;
   void count_closed() noexcept;
-  void connection_opened(Connection& connection);
-  void connection_closed(Connection& connection) noexcept;
+  void connection_opened(Listed& connection);
+  void connection_closed(Listed& connection) noexcept;
   /// It waits for a request; it waits no more.
-  void connection_idle(Connection& connection) noexcept;
-  void connection_busy(Connection& connection) noexcept;
+  void connection_idle(Listed& connection) noexcept;
+  void connection_busy(Listed& connection) noexcept;
   /// Ends the connection that has been idle for longest, if that is long enough.
   void make_room() noexcept;
+  HandshakeGate& handshakes() noexcept { return handshakes_; }
   void count_request() noexcept {
     // One writer: no locked instruction needed.
     requests_.store(requests_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -98,7 +100,7 @@ class Worker {
   void begin_drain();
   void begin_retirement();
   void drain_within_timeout();
-  ConnectionList& list_of(const Connection& connection) noexcept;
+  ConnectionList& list_of(const Listed& connection) noexcept;
   Task<void> drain();
   Task<void> guard(Task<void> job);
   void close_signals() noexcept;
@@ -141,6 +143,7 @@ class Worker {
   std::unique_ptr<Bequest> bequest_;
   ConnectionList busy_;
   ConnectionList idle_;  // Those that have been idle for longest come first.
+  HandshakeGate handshakes_;
   std::atomic<std::uint64_t> requests_{0};
   bool is_stop_asked_ = false;
   bool is_stopping_ = false;

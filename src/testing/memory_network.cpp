@@ -193,6 +193,8 @@ class MemoryNetwork::Impl final : public Connector {
     }
     std::unique_ptr<MemoryStream> stream = listener->connect();
     stream->hold(descriptors);
+    const iovec preface{endpoint.preface.data(), endpoint.preface.size()};
+    if (!endpoint.preface.empty()) stream->send(&preface, 1);
     co_return net::StreamPtr(std::move(stream));
   }
 

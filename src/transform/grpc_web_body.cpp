@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transform/grpc_web_body.hpp"
 
-#include <openssl/evp.h>
-
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -48,13 +46,7 @@ Task<Result<Chunk>> GrpcWebResponseBody::read() {
 }
 
 Chunk GrpcWebResponseBody::encode(Chunk bytes) const {
-  if (!is_text_) return bytes;
-  Buffer text = Buffer::allocate((bytes.size() + 2) / 3 * 4 + 1);  // With the NUL of OpenSSL.
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()),
-                                   static_cast<int>(bytes.size()));
-  const std::string_view view(text.data(), static_cast<std::size_t>(size));
-  return Chunk(std::move(text), view);
+  return is_text_ ? Chunk::copy_of(encode_base64(bytes.view())) : bytes;
 }
 
 Chunk GrpcWebResponseBody::trailer_frame() const {

@@ -5,8 +5,8 @@
 
 #include <optional>
 
+#include "core/base64.hpp"
 #include "gatewaykit/http/body.hpp"
-#include "transform/base64_decoder.hpp"
 
 namespace gatewaykit::transform {
 

@@ -14,6 +14,12 @@ namespace gatewaykit::upstream {
 
 namespace {
 
+/// Upgrades are HTTP/1.1's; and a connection that tells whose it is cannot be shared.
+bool is_for_http1(const UpstreamOptions& options, const Request& request) noexcept {
+  const bool is_upgrade = !request.protocol.empty() && options.http2 != Http2Use::always;
+  return is_upgrade || options.proxy_protocol != ProxyProtocol::none;
+}
+
 /// What an exchange knows across its attempts.
 class Exchange {
  public:
@@ -24,7 +30,7 @@ class Exchange {
         begun_at_(now),
         total_(pool.options().timeouts.total ? now + *pool.options().timeouts.total : kNever),
         head_deadline_(std::min(total_, ctx.deadline())),
-        needs_http1_(!request.protocol.empty() && pool.options().http2 != Http2Use::always) {
+        needs_http1_(is_for_http1(pool.options(), request)) {
     pool_.shared().budget.count_request(now);
   }
 
@@ -80,7 +86,9 @@ Lease Exchange::take_idle() {
   return std::exchange(wants_fresh_connection_, false) ? Lease() : lane_->take_idle(needs_http1_);
 }
 
-Task<Result<Lease>> Exchange::obtain() { return lane_->obtain(needs_http1_, head_deadline_); }
+Task<Result<Lease>> Exchange::obtain() {
+  return lane_->obtain(Demand{ctx_.client(), needs_http1_}, head_deadline_);
+}
 
 /// What the client, a deadline of the route or our own queue brought about says nothing about the
 /// target; that it took longer than the pool allows does.

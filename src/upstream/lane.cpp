@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "codec/proxy_protocol.hpp"
 #include "upstream/http1_connection.hpp"
 #include "upstream/http2_connection.hpp"
 #include "upstream/worker_pool.hpp"
@@ -33,6 +34,15 @@ Error timed_out(Errc phase, Origin origin, TimePoint now, TimePoint exchange_dea
                 std::string detail = {}) {
   const bool is_over = now >= exchange_deadline;
   return Error(is_over ? Errc::total_timeout : phase, origin, std::move(detail), !is_over);
+}
+
+std::string header_for(const Peer& client, const Connector::Endpoint& to, ProxyProtocol told) {
+  using Version = codec::ProxyHeader::Version;
+  // A Unix-domain socket has no address, but a client that may still be told.
+  const IpAddress any = client.ip().is_v6() ? IpAddress::v6({}) : IpAddress();
+  const Peer target = to.path.empty() ? Peer(to.address, to.port) : Peer(any, 0);
+  const Version version = told == ProxyProtocol::v1 ? Version::v1 : Version::v2;
+  return std::string(codec::ProxyHeader(version, client, target).view());
 }
 
 }  // namespace
@@ -75,18 +85,18 @@ Lease Lane::open_stream() {
   return best == nullptr ? Lease() : best->open_stream();
 }
 
-Task<Result<Lease>> Lane::obtain(bool needs_http1, TimePoint deadline) {
+Task<Result<Lease>> Lane::obtain(Demand demand, TimePoint deadline) {
   const UpstreamOptions& options = pool_.options();
-  while (takes_http2_ && !needs_http1) {
+  while (takes_http2_ && !demand.needs_http1) {
     if (Lease stream = open_stream()) co_return stream;
     if (!may_join_dial()) break;
     Result<Lease> joined = co_await join_dial(deadline);
     if (!joined || *joined) co_return joined;
   }
   if (open_ >= options.max_connections) close_oldest_idle();
-  if (open_ >= options.max_connections) co_return co_await wait_in_queue(needs_http1, deadline);
+  if (open_ >= options.max_connections) co_return co_await wait_in_queue(demand, deadline);
   ++open_;
-  co_return co_await dial(needs_http1, deadline);
+  co_return co_await dial(demand, deadline);
 }
 
 /// Each dial has room for those who wait for it and the one that dials.
@@ -115,13 +125,13 @@ void Lane::dismiss_joiners(const std::optional<Error>& failure) {
   }
 }
 
-Task<Result<Lease>> Lane::wait_in_queue(bool needs_http1, TimePoint deadline) {
+Task<Result<Lease>> Lane::wait_in_queue(Demand demand, TimePoint deadline) {
   const UpstreamOptions& options = pool_.options();
   if (queue_.size() >= options.queue) {
     co_return Error(Errc::queue_full, Origin::gateway, target_.url.text);
   }
   const TimePoint patience = pool_.executor().now() + options.queue_timeout;
-  Waiter waiter(needs_http1);
+  Waiter waiter(demand.needs_http1);
   queue_.push(waiter);
   const Wake wake = co_await waiter.event.wait(std::min(patience, deadline));
   queue_.remove(waiter);
@@ -134,17 +144,17 @@ Task<Result<Lease>> Lane::wait_in_queue(bool needs_http1, TimePoint deadline) {
     if (waiter.may_dial) free_slot();
     co_return Error(Errc::cancelled, Origin::client);
   }
-  if (waiter.may_dial) co_return co_await dial(needs_http1, deadline);
+  if (waiter.may_dial) co_return co_await dial(demand, deadline);
   co_return timed_out(Errc::queue_timeout, Origin::gateway, pool_.executor().now(), deadline);
 }
 
-Task<Result<Lease>> Lane::dial(bool needs_http1, TimePoint deadline) {
+Task<Result<Lease>> Lane::dial(Demand demand, TimePoint deadline) {
   Slot slot(*this);
   std::optional<Joinable> joinable;
-  if (takes_http2_ && !needs_http1) joinable.emplace(*this);
-  Result<Dialled> dialled = co_await connect(needs_http1, deadline);
+  if (takes_http2_ && !demand.needs_http1) joinable.emplace(*this);
+  Result<Dialled> dialled = co_await connect(demand, deadline);
   if (dialled) {
-    Result<Lease> lease = adopt(std::move(*dialled), needs_http1);
+    Result<Lease> lease = adopt(std::move(*dialled), demand.needs_http1);
     if (lease) slot.keep();
     if (!lease && joinable) joinable->fail(lease.error());
     co_return lease;
@@ -156,7 +166,7 @@ Task<Result<Lease>> Lane::dial(bool needs_http1, TimePoint deadline) {
   co_return std::move(dialled.error());
 }
 
-Task<Result<Lane::Dialled>> Lane::connect(bool needs_http1, TimePoint deadline) {
+Task<Result<Lane::Dialled>> Lane::connect(Demand demand, TimePoint deadline) {
   const Env env = co_await current_env();
   const TimePoint patience = env.executor->now() + pool_.options().timeouts.connect;
   const TimePoint end = std::min(patience, deadline);
@@ -176,8 +186,7 @@ Task<Result<Lane::Dialled>> Lane::connect(bool needs_http1, TimePoint deadline) 
     const auto addresses_left = static_cast<Duration::rep>(count - tried);
     const Duration share = std::min(left, std::max(kPerAddress, left / addresses_left));
     const std::size_t index = next_address_++ % count;
-    Result<net::StreamPtr> stream =
-        co_await env.connector->connect(endpoint(index, needs_http1), share);
+    Result<net::StreamPtr> stream = co_await env.connector->connect(endpoint(index, demand), share);
     if (stream) {
       co_return Dialled(std::move(*stream), addresses_.empty() ? IpAddress() : addresses_[index]);
     }
@@ -220,13 +229,15 @@ Result<Lease> Lane::adopt(Dialled dialled, bool needs_http1) {
   return own;
 }
 
-Connector::Endpoint Lane::endpoint(std::size_t index, bool needs_http1) const {
+Connector::Endpoint Lane::endpoint(std::size_t index, const Demand& demand) const {
   Connector::Endpoint endpoint;
   endpoint.path = target_.url.path;
   endpoint.port = target_.url.port;
   endpoint.tls = target_.tls.get();
-  endpoint.protocols = protocols_for(pool_.options().http2, needs_http1);
+  endpoint.protocols = protocols_for(pool_.options().http2, demand.needs_http1);
   if (!addresses_.empty()) endpoint.address = addresses_[index];
+  const ProxyProtocol told = pool_.options().proxy_protocol;
+  if (told != ProxyProtocol::none) endpoint.preface = header_for(demand.client, endpoint, told);
   return endpoint;
 }
 
@@ -305,7 +316,9 @@ Lease Lane::lend(Http1Connection& connection) noexcept {
 }
 
 void Lane::give_back(Http1Connection& connection) noexcept {
-  if (pool_.is_abandoned()) return close(connection);
+  // A connection that began with a client's address is of no use to another one.
+  const bool is_bound = pool_.options().proxy_protocol != ProxyProtocol::none;
+  if (pool_.is_abandoned() || is_bound) return close(connection);
   if (Waiter* const waiter = queue_.pop()) {
     // Lent on without a pause: it stays a user of the pool.
     waiter->lease = Lease(connection);

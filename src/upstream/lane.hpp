@@ -25,6 +25,12 @@ class Http1Connection;
 class Http2Connection;
 class WorkerPool;
 
+/// What an exchange asks of the connection that it is to have.
+struct Demand {
+  const Peer& client;  ///< Whom a new one tells its target of, where the pool wants that.
+  bool needs_http1;    ///< It cannot be a stream of HTTP/2.
+};
+
 class Lane {
  public:
   Lane(WorkerPool& pool, Target& target) noexcept;
@@ -40,7 +46,7 @@ class Lane {
   Lease take_idle(bool needs_http1);
   /// A new connection, or what another exchange gives up or has dialled meanwhile. Waits in the
   /// queue where all that may be open are busy. `deadline` is the exchange's own.
-  Task<Result<Lease>> obtain(bool needs_http1, TimePoint deadline);
+  Task<Result<Lease>> obtain(Demand demand, TimePoint deadline);
 
   /// For connections: a busy one is idle again / is over; an idle one was closed by the target.
   void give_back(Http1Connection& connection) noexcept;
@@ -103,10 +109,10 @@ class Lane {
     IpAddress address;
   };
 
-  Task<Result<Lease>> wait_in_queue(bool needs_http1, TimePoint deadline);
+  Task<Result<Lease>> wait_in_queue(Demand demand, TimePoint deadline);
   Task<Result<Lease>> join_dial(TimePoint deadline);
-  Task<Result<Lease>> dial(bool needs_http1, TimePoint deadline);
-  Task<Result<Dialled>> connect(bool needs_http1, TimePoint deadline);
+  Task<Result<Lease>> dial(Demand demand, TimePoint deadline);
+  Task<Result<Dialled>> connect(Demand demand, TimePoint deadline);
   Result<Lease> adopt(Dialled dialled, bool needs_http1);
   Task<Result<>> await_addresses(TimePoint patience, TimePoint deadline);
   Task<void> look_up();
@@ -115,7 +121,7 @@ class Lane {
   bool may_join_dial() const noexcept;
   void dismiss_joiners(const std::optional<Error>& failure);
   Lease open_stream();
-  Connector::Endpoint endpoint(std::size_t index, bool needs_http1) const;
+  Connector::Endpoint endpoint(std::size_t index, const Demand& demand) const;
   std::size_t endpoint_count() const noexcept;
   template <class Connection>
   bool is_current(Connection& connection) noexcept;

@@ -87,6 +87,8 @@ class Checker {
     require_positive(options_.keep_alive, "keep_alive");
     require_positive(options_.queue_timeout, "queue_timeout");
     require(options_.http2_streams >= 1, "http2_streams must be at least 1");
+    require(options_.proxy_protocol == ProxyProtocol::none || options_.http2 != Http2Use::always,
+            "proxy_protocol and http2 always exclude each other: a connection of HTTP/2 is shared");
     require(options_.dns_interval >= std::chrono::seconds(1),
             "dns_interval must be at least a second");
   }

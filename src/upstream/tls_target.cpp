@@ -3,8 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <optional>
 #include <utility>
 
+#include "core/base64.hpp"
 #include "gatewaykit/http/address.hpp"
 
 namespace gatewaykit::upstream {
@@ -21,20 +25,65 @@ void trust(SSL_CTX& context, const UpstreamTls& options, std::vector<std::string
   problems.push_back(fmt::format("tls.ca: cannot use '{}': {}", options.ca, net::take_tls_error()));
 }
 
+using Digest = std::array<unsigned char, 32>;
+
+/// What targets of a pool are dialled with, and what is looked up during their handshakes.
+struct ClientContext {
+  net::SslContextPtr context;
+  std::vector<Digest> pins;
+  bool verifies = true;
+};
+
+bool is_pinned(X509* leaf, const std::vector<Digest>& pins) noexcept {
+  if (leaf == nullptr) return false;
+  unsigned char* key = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &key);
+  if (size <= 0) return false;
+  Digest digest{};
+  EVP_Digest(key, static_cast<std::size_t>(size), digest.data(), nullptr, EVP_sha256(), nullptr);
+  OPENSSL_free(key);
+  return std::find(pins.begin(), pins.end(), digest) != pins.end();
+}
+
+/// In place of OpenSSL's own verification.
+int verify(X509_STORE_CTX* chain, void* argument) noexcept {
+  const auto& self = *static_cast<const ClientContext*>(argument);
+  if (self.verifies && X509_verify_cert(chain) != 1) return 0;
+  const bool is_good = is_pinned(X509_STORE_CTX_get0_cert(chain), self.pins);
+  X509_STORE_CTX_set_error(chain, is_good ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION);
+  return is_good ? 1 : 0;
+}
+
+void pin(ClientContext& made, const UpstreamTls& options, std::vector<std::string>& problems) {
+  for (const std::string& text : options.pins) {
+    const std::optional<std::string> bytes = decode_base64(text);
+    if (bytes && bytes->size() == Digest().size()) {
+      std::copy(bytes->begin(), bytes->end(), made.pins.emplace_back().begin());
+    } else {
+      problems.push_back(fmt::format("tls.pins: '{}' is no SHA-256 in base64", text));
+    }
+  }
+  if (options.pins.empty()) return;
+  made.verifies = options.verify;
+  SSL_CTX_set_verify(made.context.get(), SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_cert_verify_callback(made.context.get(), &verify, &made);
+}
+
 }  // namespace
 
 std::shared_ptr<SSL_CTX> make_client_context(const UpstreamTls& options,
                                              std::vector<std::string>& problems) {
   const std::size_t before = problems.size();
-  net::SslContextPtr context =
-      net::make_tls_context(TLS_client_method(), options.min_version, "", problems);
+  const auto made = std::make_shared<ClientContext>();
+  made->context = net::make_tls_context(TLS_client_method(), options.min_version, "", problems);
+  SSL_CTX* const context = made->context.get();
   trust(*context, options, problems);
+  pin(*made, options, problems);
   if (options.certificate) net::use_certificate(*context, *options.certificate, problems);
-  SSL_CTX_set_session_cache_mode(context.get(),
-                                 SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
-  SSL_CTX_sess_set_new_cb(context.get(), &TlsTarget::on_session);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+  SSL_CTX_sess_set_new_cb(context, &TlsTarget::on_session);
   if (problems.size() > before) return nullptr;
-  return context;
+  return {made, context};
 }
 
 TlsTarget::TlsTarget(std::shared_ptr<SSL_CTX> context, std::string name)

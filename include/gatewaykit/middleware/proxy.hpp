@@ -25,6 +25,10 @@ struct ProxyOptions {
   enum class Host : unsigned char { target, keep };
   Host host = Host::keep;
   std::optional<std::string> host_name = std::nullopt;
+  /// Tells the target the verified certificate of a client in Client-Cert (RFC 9440), in place of
+  /// whatever came in Client-Cert and Client-Cert-Chain. The target must believe that of nobody
+  /// else.
+  bool client_certificate = false;
   /// The pseudonym in Via (RFC 9110 section 7.6.3).
   std::string via = "gatewaykit";
 };

@@ -73,9 +73,15 @@ struct Http2Options {
 struct ListenOptions {
   ListenLimits limits = {};
   Http2Options http2 = {};
-  /// Addresses and CIDR blocks whose forwarding fields are believed. From all others they are
-  /// removed.
+  /// Addresses and CIDR blocks whose forwarding fields are believed, and "unix" for peers of
+  /// Unix-domain sockets. From all others they are removed.
   std::vector<std::string> trusted_proxies = {};
+  /// Each connection begins with a header of the PROXY protocol (HAProxy's, version 1 or 2), ahead
+  /// of TLS, in which one of those proxies tells whose connection it passes on. That peer then
+  /// stands in the proxy's place: for `ctx.peer()`, and for whether its forwarding fields are
+  /// believed. Whoever else connects, begins with anything else or not within
+  /// `limits.header_timeout` is closed. Needs `trusted_proxies`.
+  bool proxy_protocol = false;
   /// Where those proxies tell the client's address. The other field is removed.
   ClientField client_field = ClientField::x_forwarded_for;
   /// What becomes of `%2F` in a path: by default a request with it is refused (400).
@@ -102,8 +108,13 @@ struct GatewayOptions {
   /// descriptor limit of the process allows, with a target connection for each and a reserve.
   std::optional<std::size_t> max_connections = std::nullopt;
   /// While that limit keeps new clients waiting, a connection that has been idle for so long (or is
-  /// new and has not said a thing) gives way to them, the longest idle first.
+  /// new and has not said a thing, or not finished its handshake) gives way to them, the longest
+  /// idle first.
   Duration idle_when_full = std::chrono::seconds(1);
+  /// TLS handshakes under way at a time, on each worker: what clients can make it work on and hold
+  /// in memory before they have said a thing. Further ones wait their turn, within the listener's
+  /// handshake_timeout; those that take longer than `idle_when_full` give way to them.
+  std::size_t max_handshakes = 512;
   /// Receives the gateway's own lines: faults, drops, reloads.
   LogSink log = &log_to_stderr;
   /// Gives a failure (Response::problem, Response::failure) that nobody has set a body for the
@@ -120,7 +131,8 @@ struct GatewayStats {
   std::uint64_t connections_accepted;
   std::uint64_t connections_open;
   std::uint64_t requests;
-  std::uint64_t tls_failures;  ///< Clients that did not get through the handshake.
+  std::uint64_t tls_failures;           ///< Clients that did not get through the handshake.
+  std::uint64_t proxy_header_failures;  ///< Closed for want of a good PROXY header.
   /// Clients of HTTP/2 that were sent away for making the gateway work in vain.
   std::uint64_t http2_abuses;
   std::uint64_t listener_pauses;  ///< Times that the connection limit stopped accepting.

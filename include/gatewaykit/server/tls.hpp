@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// TLS towards clients: what a listener presents, what it asks of them, and what it tells the
-// middlewares about their certificate.
+// TLS towards clients: what a listener presents and what it asks of them.
 #pragma once
 
 #include <chrono>
@@ -33,14 +32,6 @@ struct TlsOptions {
   std::string client_ca = {};
   /// From the accept until both sides have agreed.
   Duration handshake_timeout = std::chrono::seconds(10);
-};
-
-/// The good certificate of a client: `ctx.get<ClientCertificate>()` within a middleware, null where
-/// the client presented none.
-struct ClientCertificate {
-  std::string subject;                 ///< Its name, as RFC 2253 writes it.
-  std::vector<std::string> dns_names;  ///< Of its subjectAltName.
-  std::string sha256;                  ///< Of the whole certificate, 64 hexadecimal digits.
 };
 
 }  // namespace gatewaykit

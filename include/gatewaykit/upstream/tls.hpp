@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "gatewaykit/core/tls.hpp"
 
@@ -18,6 +19,10 @@ struct UpstreamTls {
   std::string server_name = {};
   /// False: any certificate will do. Whoever is between can read and change everything.
   bool verify = true;
+  /// SHA-256 of public keys in base64, as RFC 7469 section 2.4 pins them ("pin-sha256"): a target
+  /// whose own certificate has none of these keys is refused, whoever issued it and even where
+  /// `verify` is false. Empty: any key.
+  std::vector<std::string> pins = {};
   /// What the gateway shows where a target asks for a certificate.
   std::optional<TlsCertificate> certificate = std::nullopt;
   TlsVersion min_version = TlsVersion::tls_1_2;

@@ -75,6 +75,9 @@ enum class Http2Use : std::uint8_t {
   always,     ///< All: without being asked in clear text; a failure over TLS where not chosen.
 };
 
+/// The version of HAProxy's PROXY protocol in which a target is told of the client, if at all.
+enum class ProxyProtocol : std::uint8_t { none, v1, v2 };
+
 struct UpstreamOptions {
   std::string name = {};
   std::vector<UpstreamTarget> targets = {};
@@ -103,6 +106,10 @@ struct UpstreamOptions {
   /// Exchanges at a time on one connection of HTTP/2; fewer where the target allows fewer. Another
   /// connection is opened when all have so many.
   std::uint32_t http2_streams = 100;
+  /// Each connection begins with a header, ahead of TLS, in which its target reads the client's
+  /// address (`ctx.client()`; the port, where the client is the peer) and its own. Since a
+  /// connection then belongs to one client, each exchange has one of its own: none is kept.
+  ProxyProtocol proxy_protocol = ProxyProtocol::none;
 };
 
 /// A moment's view of a pool, over all workers.

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every example, started as its first lines say and asked what they promise.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
 import { after, test } from "node:test";
+import { promisify } from "node:util";
+import { Authority } from "./authority.mjs";
 import { exchange, startOrigin, temporaryFolder } from "./processes.mjs";
 
 const folder = temporaryFolder({ after });
@@ -87,6 +89,23 @@ test("embedded", async (t) => {
   assert.match(example.out, /2 requests\n$/);
 });
 
+test("tls_termination", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const { certificate, privateKey } = authority.issue(["localhost"]);
+  const { url } = await startOrigin(t, (request, response) => response.end(request.url));
+  const example = await start(t, "tls_termination", "127.0.0.1:0", "127.0.0.1:0", certificate, privateKey, url);
+  const clearPort = Number((await example.says(/redirecting from port (\d+)\n/))[1]);
+  const { stdout } = await promisify(execFile)("curl", ["-sSi", "--cacert", authority.file,
+    `https://localhost:${example.port}/path`]);
+  assert.match(stdout, /^HTTP\/1\.1 200 /);
+  assert.match(stdout, /^strict-transport-security: max-age=/im);
+  assert.match(stdout, /\r\n\r\n\/path$/);
+  const moved = await exchange({ port: clearPort }, "/path?q", { headers: { host: `localhost:${clearPort}` } });
+  assert.equal(moved.status, 308);
+  assert.equal(moved.headers.location, `https://localhost:${example.port}/path?q`);
+  assert.equal(await example.stop(), 0);
+});
+
 test("tested_middleware", () => {
   const run = spawnSync(program("tested_middleware"), { encoding: "utf8" });
   assert.equal(run.status, 0);
@@ -94,10 +113,12 @@ test("tested_middleware", () => {
 });
 
 test("each says how it is used", () => {
-  for (const name of ["hello_proxy", "custom_middleware", "sidecar", "embedded"]) {
+  const wrong = ["nowhere", "http://127.0.0.1:1", "no certificate", "no key", "http://127.0.0.1:1"];
+  const counts = { hello_proxy: 2, custom_middleware: 1, sidecar: 2, embedded: 1, tls_termination: 5 };
+  for (const [name, count] of Object.entries(counts)) {
     const run = spawnSync(program(name), { encoding: "utf8" });
     assert.equal(run.status, 2);
     assert.match(run.stderr, new RegExp(`^usage: ${name} `));
-    assert.equal(spawnSync(program(name), ["nowhere", "http://127.0.0.1:1"].slice(0, name === "custom_middleware" || name === "embedded" ? 1 : 2)).status, 1);
+    assert.equal(spawnSync(program(name), wrong.slice(0, count)).status, 1);
   }
 });

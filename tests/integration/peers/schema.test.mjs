@@ -20,7 +20,7 @@ const folder = temporaryFolder({ after });
 
 // The files that the texts name.
 const authority = new Authority(folder, "internal-ca");
-authority.issue(["a.test"], { file: "a" });
+authority.answerOcsp(authority.issue(["a.test"], { file: "a" }));
 
 function check(text) {
   const file = path.join(folder, "config.json");
@@ -44,9 +44,9 @@ const whole = {
         target: 8192, headerBytes: "32KiB", headerFields: 100, headerTimeout: "10s", body: "10MiB",
         bodyIdle: "10s", bodyRate: "none", idle: "1m", sendIdle: "60s", halfClose: "500ms",
       },
-      trustedProxies: ["10.0.0.0/8"], clientField: "forwarded", encodedSlash: "keep",
+      trustedProxies: ["10.0.0.0/8", "unix"], proxyProtocol: true, clientField: "forwarded", encodedSlash: "keep",
       tls: {
-        certificates: [{ certificate: "a.pem", privateKey: "a.key" }], minVersion: "1.3",
+        certificates: [{ certificate: "a.pem", privateKey: "a.key", ocspResponse: "a.ocsp" }], minVersion: "1.3",
         ciphers: "ECDHE+AESGCM", clientCertificates: "optional", clientCa: "internal-ca.pem",
         handshakeTimeout: "5s",
       },
@@ -54,7 +54,7 @@ const whole = {
     { address: "unix:/tmp/never-bound", mode: "0660" },
   ],
   workers: 2, drainDelay: "1s", drainTimeout: "10s", maxConnections: "none", idleWhenFull: "1s",
-  succession: "/run/gateway.sock",
+  maxHandshakes: 512, succession: "/run/gateway.sock",
   services: {
     users: {
       targets: ["http://127.0.0.1:9000", { url: "unix:/run/users.sock", weight: 3 }],
@@ -63,8 +63,8 @@ const whole = {
       retries: { attempts: 2, budget: 0.5 },
       ejection: { consecutiveFailures: 3, base: "1s", longest: "30s" },
       maxConnections: 10, maxIdleConnections: 5, keepAlive: "50s", queue: 1, queueTimeout: "1s",
-      dnsInterval: "30s", http2: "always", http2Streams: 50,
-      tls: { ca: "ca.pem", serverName: "a.test", verify: true, minVersion: "1.3", certificate: "c.pem", privateKey: "k.pem" },
+      dnsInterval: "30s", http2: "auto", http2Streams: 50, proxyProtocol: "v2",
+      tls: { ca: "ca.pem", serverName: "a.test", verify: true, pins: ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="], minVersion: "1.3", certificate: "c.pem", privateKey: "k.pem" },
     },
     one: { targets: "http://127.0.0.1:9000", timeout: "5s" },
   },
@@ -77,7 +77,7 @@ const whole = {
     { compression: { codings: ["br", "gzip"], types: ["text/*"], minSize: 100, gzipLevel: 1, brotliLevel: 0, zstdLevel: 1, memory: "1MiB" } },
   ],
   routes: [
-    { path: "/a/*", methods: ["GET"], host: "*.a.test", headers: { x: "y", z: { exists: true } }, service: "users", stripPrefix: "/a", timeout: "1s", middleware: ["requestId"] },
+    { path: "/a/*", methods: ["GET"], host: "*.a.test", headers: { x: "y", z: { exists: true } }, service: "users", stripPrefix: "/a", clientCertificate: true, timeout: "1s", middleware: ["requestId"] },
     { path: "/r/{id}/*", service: "users", rewrite: "/v2/{id}/*" },
     { path: "/b", respond: { status: 404, body: "no", contentType: "text/x", headers: { a: "b" } } },
     { path: "/c", respond: "yes" },
@@ -127,7 +127,8 @@ test("both refuse values that are out of range or none of the words", () => {
     ["workers", 1025], ["workers", -1], ["workers", 1.5], ["drainTimeout", "10"], ["drainTimeout", "1.5s"],
     ["maxConnections", "all"], ["listen/1/limits/body", "10MB"], ["listen/1/clientField", "x-real-ip"],
     ["listen/2/mode", "999"], ["services/users/balance", "best"], ["services/users/retries/budget", 2],
-    ["services/users/targets", []], ["middleware/0", "requestid"], ["middleware/8/compression/gzipLevel", 0],
+    ["services/users/targets", []], ["services/users/proxyProtocol", "v3"], ["maxHandshakes", 0],
+    ["middleware/0", "requestid"], ["middleware/8/compression/gzipLevel", 0],
     ["middleware/8/compression/codings", ["lzma"]], ["routes/2/respond/status", 99],
     ["routes/5/redirect/status", 200], ["routes/2/service", "users"],
   ]) {

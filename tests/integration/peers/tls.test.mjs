@@ -257,3 +257,97 @@ test("a mistake in the TLS options is refused at its place before anything liste
     await assert.rejects(run(binary, ["--config", file, "--check"]), sentence);
   }
 });
+
+/// What `openssl s_client -status` says of the OCSP response that it was handed.
+async function stapled(gateway, authority, name = "a.test") {
+  const client = execFile("openssl", ["s_client", "-connect", `127.0.0.1:${gateway.port}`, "-servername", name,
+    "-CAfile", authority.file, "-status"]);
+  client.stdin.end();
+  const { stdout } = await new Promise((resolve) => {
+    let stdout = "";
+    client.stdout.on("data", (text) => (stdout += text));
+    client.on("close", () => resolve({ stdout }));
+  });
+  return stdout.match(/Cert Status: (\w+)|OCSP response: (no response sent)/).slice(1).find(Boolean);
+}
+
+test("OCSP responses are stapled by name, and read again with the certificates", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const a = authority.issue(["a.test"]);
+  const b = authority.issue(["b.test"]);
+  const ocspResponse = authority.answerOcsp(a);
+  const gateway = await startSecured(t, authority.folder, { certificates: [{ ...a, ocspResponse }, b] });
+  assert.equal(await stapled(gateway, authority), "good");
+  assert.equal(await stapled(gateway, authority, "b.test"), "no response sent");
+  assert.equal((await ask(gateway, authority)).status, 200);
+
+  authority.answerOcsp(a, "R");
+  gateway.child.kill("SIGHUP");
+  while (!gateway.stderr.includes("reloaded")) await once(gateway.child.stderr, "data");
+  assert.equal(await stapled(gateway, authority), "revoked");
+  gateway.stderr = "";
+});
+
+test("an OCSP response that is of no use is refused before anything listens", async (t) => {
+  const folder = temporaryFolder(t);
+  const authority = new Authority(folder);
+  const certificate = authority.issue(["a.test"]);
+  const other = authority.answerOcsp(authority.issue(["b.test"]));
+  fs.writeFileSync(`${folder}/refused`, Buffer.from("30030a0101", "hex"));
+  for (const [ocspResponse, sentence] of [
+    ["/nowhere.der", /cannot use the OCSP response '\/nowhere.der': it cannot be read/],
+    [certificate.certificate, /it is no OCSP response/],
+    [`${folder}/refused`, /the authority gave no answer/],
+    [other, /it is about another certificate/],
+  ]) {
+    const file = `${folder}/gateway.json`;
+    fs.writeFileSync(file, JSON.stringify({ listen: { address: "127.0.0.1:0", tls: { ...certificate, ocspResponse } }, routes: [] }));
+    await assert.rejects(run(binary, ["--config", file, "--check"]), sentence);
+  }
+});
+
+test("handshakes that get nowhere give way to those that wait for their turn", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const gateway = await startSecured(t, authority.folder, authority.issue(["a.test"]),
+    { maxHandshakes: 2, idleWhenFull: "1s" });
+  const silent = [];
+  for (let i = 0; i < 4; ++i) silent.push(await connect(t, gateway));
+  const answers = await Promise.all(Array.from({ length: 5 }, () => ask(gateway, authority)));
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+  await Promise.all(silent.map(({ ended }) => ended));
+});
+
+test("at the limit of connections those that shake hands give way", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const gateway = await startSecured(t, authority.folder, authority.issue(["a.test"]),
+    { maxConnections: 2, idleWhenFull: "200ms" });
+  const silent = [await connect(t, gateway), await connect(t, gateway)];
+  assert.equal((await ask(gateway, authority)).status, 200);
+  await silent[0].ended;
+});
+
+test("the verified certificate of a client is told, and no other", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const own = authority.issue(["client.test"]);
+  const tls = { ...authority.issue(["a.test"]), clientCertificates: "optional", clientCa: authority.file };
+  const forged = { host: "a.test", "client-cert": ":Zm9yZ2Vk:", "client-cert-chain": ":Zm9yZ2Vk:", "x-ssl-client-verify": "SUCCESS" };
+  for (const trustedProxies of [[], ["127.0.0.1"]]) {
+    const origin = await startOrigin(t, (request, response) => response.end(JSON.stringify(request.headers)));
+    const gateway = await startConfigured(t, {
+      listen: { address: "127.0.0.1:0", tls, trustedProxies },
+      services: { origin: { targets: [origin.url] } },
+      routes: [{ path: "/told", service: "origin", clientCertificate: true }, { path: "/*", service: "origin" }],
+    });
+    const keys = { cert: fs.readFileSync(own.certificate), key: fs.readFileSync(own.privateKey) };
+    const headersAt = async (path, options) => JSON.parse((await ask(gateway, authority, { path, headers: forged, ...options })).body);
+    const told = await headersAt("/told", keys);
+    const der = new X509Certificate(keys.cert).raw.toString("base64");
+    assert.equal(told["client-cert"], `:${der}:`);
+    assert.equal(told["client-cert-chain"], undefined);
+    assert.equal((await headersAt("/told"))["client-cert"], undefined);
+    const isBelieved = trustedProxies.length > 0;
+    const others = await headersAt("/others", keys);
+    assert.equal(others["client-cert"], isBelieved ? ":Zm9yZ2Vk:" : undefined);
+    assert.equal(others["x-ssl-client-verify"], isBelieved ? "SUCCESS" : undefined);
+  }
+});

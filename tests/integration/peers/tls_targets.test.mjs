@@ -2,6 +2,7 @@
 // TLS towards targets: whose certificate is taken, what is told where one is not, and how a cut
 // connection differs from an end.
 import assert from "node:assert/strict";
+import { createHash, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import fs from "node:fs";
 import https from "node:https";
@@ -140,4 +141,29 @@ test("an answer that is cut is not taken for whole", async (t) => {
   const cut = await exchange(gateway, "/cut");
   assert.equal(cut.isWhole, false);
   assert.equal((await exchange(gateway, "/")).status, 200);
+});
+
+test("a target must have a key that is pinned, whoever issued its certificate", async (t) => {
+  const folder = temporaryFolder(t);
+  const authority = new Authority(folder);
+  const own = authority.issue(["localhost"]);
+  const port = await startSecureOrigin(t, own);
+  const spki = new X509Certificate(fs.readFileSync(own.certificate)).publicKey.export({ type: "spki", format: "der" });
+  const pin = createHash("sha256").update(spki).digest("base64");
+  const other = createHash("sha256").update("another key").digest("base64");
+  const pinned = (tls) => startBefore(t, `https://localhost:${port}`, tls);
+  for (const tls of [{ ca: authority.file, pins: [other, pin] }, { verify: false, pins: [pin] }]) {
+    assert.equal((await exchange(await pinned(tls), "/")).status, 200);
+  }
+  for (const tls of [{ ca: authority.file, pins: [other] }, { verify: false, pins: [other] }]) {
+    const gateway = await pinned(tls);
+    assert.equal((await exchange(gateway, "/")).status, 502);
+    const [line] = await linesOf(gateway);
+    assert.equal(line.error, "tls_failed");
+    assert.match(line.error_detail, /its key is not pinned/);
+  }
+  // A pin does not replace the authority.
+  const untrusted = await pinned({ pins: [pin] });
+  assert.equal((await exchange(untrusted, "/")).status, 502);
+  assert.match((await linesOf(untrusted))[0].error_detail, /unable to get local issuer/);
 });

@@ -79,6 +79,7 @@ TEST_CASE("listeners have an address, or an address and options") {
     "127.0.0.1:8080",
     {"address": "[::1]:8443",
      "trustedProxies": ["10.0.0.0/8"], "clientField": "forwarded", "encodedSlash": "keep",
+     "proxyProtocol": true,
      "limits": {"target": 100, "headerBytes": "64KiB", "headerFields": 50, "headerTimeout": "3s",
                 "body": "10MiB", "bodyIdle": "4s", "bodyRate": "none", "idle": "1m",
                 "sendIdle": "5s", "halfClose": "800ms"}}]})");
@@ -90,6 +91,8 @@ TEST_CASE("listeners have an address, or an address and options") {
   CHECK(options.trusted_proxies == Lines{"10.0.0.0/8"});
   CHECK(options.client_field == ClientField::forwarded);
   CHECK(options.encoded_slash == EncodedSlash::keep);
+  CHECK(options.proxy_protocol);
+  CHECK_FALSE(wiring.listeners[0].options.proxy_protocol);
   CHECK(options.limits.target == 100);
   CHECK(options.limits.header_bytes == 65536);
   CHECK(options.limits.header_fields == 50);
@@ -103,12 +106,14 @@ TEST_CASE("listeners have an address, or an address and options") {
 }
 
 TEST_CASE("options of the gateway") {
-  const config::Wiring wiring = wire(
-      with(R"("workers": 4, "drainTimeout": "30s", "maxConnections": 99, "idleWhenFull": "2s")"));
+  const config::Wiring wiring =
+      wire(with(R"("workers": 4, "drainTimeout": "30s", "maxConnections": 99, "idleWhenFull": "2s",
+              "maxHandshakes": 7)"));
   CHECK(wiring.options.workers == 4);
   CHECK(wiring.options.drain_timeout == 30s);
   CHECK(wiring.options.max_connections == 99u);
   CHECK(wiring.options.idle_when_full == 2s);
+  CHECK(wiring.options.max_handshakes == 7);
   CHECK_FALSE(wire(with(R"("maxConnections": "none")")).options.max_connections);
 }
 

@@ -52,16 +52,20 @@ std::string by_forwarded(const std::string& value) {
 // --- Fields of untrusted clients.
 
 TEST_CASE("an untrusted client's word about itself is dropped") {
-  const std::string name =
-      GENERATE(as<std::string>(),
-               // Addresses and what stands for the target.
-               "Forwarded", "X-Forwarded-For", "x-forwarded-for", "X-FORWARDED-FOR",
-               "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto",
-               "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override",
-               // Of the family, although not known.
-               "X-Forwarded-Ssl", "x-forwarded-client-cert",
-               // The gateway's own.
-               "X-Gk-Route", "x-gk-anything", "X-GK-");
+  const std::string name = GENERATE(
+      as<std::string>(),
+      // Addresses and what stands for the target.
+      "Forwarded", "X-Forwarded-For", "x-forwarded-for", "X-FORWARDED-FOR", "X-Forwarded-Host",
+      "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto", "X-Real-IP", "X-Original-URL",
+      "X-Rewrite-URL", "X-HTTP-Method-Override",
+      // Of the family, although not known.
+      "X-Forwarded-Ssl", "x-forwarded-client-cert",
+      // Those by which a client could pretend that its certificate was verified.
+      "Client-Cert", "client-cert-chain", "CLIENT-CERT", "X-SSL-Client-Verify", "x-ssl-cert",
+      "X-Client-Cert", "X-Client-Certificate", "X-Client-Verify", "X-Forwarded-Client-Cert",
+      "X-Forwarded-Tls-Client-Cert", "SSL-Client-Subject-DN", "X-Amzn-Mtls-Clientcert",
+      // The gateway's own.
+      "X-Gk-Route", "x-gk-anything", "X-GK-");
   Headers headers = headers_of({{"Accept", "*/*"}, {name, "1"}, {name, "2"}, {"X-Mine", "3"}});
   remove_untrusted_fields(headers);
   CHECK_FALSE(headers.contains(name));
@@ -75,7 +79,8 @@ TEST_CASE("names that mean a known field to whoever reads them as CGI does are d
       GENERATE(as<std::string>(), "X_Forwarded_For", "x_forwarded_for", "X-Forwarded_For",
                "X_Forwarded-For", "Content_Length", "Transfer_Encoding", "X_Real_IP", "X_Gk_Route",
                "X-Gk_Route", "X_Gk-Route", "X_Forwarded_Ssl", "X-Forwarded_Ssl", "X_Forwarded-Ssl",
-               "X_Http_Method_Override", "User_Agent", "x_request_id", "Http2_Settings");
+               "X_Http_Method_Override", "Client_Cert", "client_cert-chain", "X_SSL_Client_Cert",
+               "User_Agent", "x_request_id", "Http2_Settings");
   Headers headers = headers_of({{name, "1"}, {"X-Mine", "3"}});
   remove_untrusted_fields(headers);
   CHECK_FALSE(headers.contains(name));
@@ -85,9 +90,9 @@ TEST_CASE("names that mean a known field to whoever reads them as CGI does are d
 TEST_CASE("what merely looks alike is kept") {
   const std::string name =
       GENERATE(as<std::string>(), "X-Forwarded", "X-Forward-For", "X-Gk", "X-Gkx-Route",
-               "My-X-Gk-Route", "X-Real-IP-2", "my_field", "x_gk", "x_y_z", "_",
-               "a_field_of_a_name_longer_than_all_known_ones", "Authorization", "Cookie", "Host",
-               "X-Request-Id", "Via", "x");
+               "My-X-Gk-Route", "X-Real-IP-2", "my_field", "x_gk", "x_y_z", "_", "Client",
+               "Client-Id", "X-SSL", "SSL-Client", "a_field_of_a_name_longer_than_all_known_ones",
+               "Authorization", "Cookie", "Host", "X-Request-Id", "Via", "x");
   Headers headers = headers_of({{name, "1"}});
   remove_untrusted_fields(headers);
   CHECK(headers.get(name) == "1");

@@ -112,6 +112,26 @@ TEST_CASE("a peer is trusted where a block holds its address") {
   CHECK_FALSE(trusts(options, "2001:db9::1"));
 }
 
+TEST_CASE("peers of Unix-domain sockets are trusted by their name") {
+  ListenOptions options;
+  options.trusted_proxies = {"unix"};
+  std::vector<std::string> problems;
+  const ListenConfig config = ListenConfig::from(options, problems);
+  CHECK(problems.empty());
+  CHECK(config.trusts(Peer()));
+  CHECK_FALSE(config.trusts(Peer(*IpAddress::parse("127.0.0.1"), 1)));
+}
+
+TEST_CASE("PROXY headers are taken from those who are named alone") {
+  ListenOptions options;
+  options.proxy_protocol = true;
+  CHECK(problems_of(options) ==
+        std::vector<std::string>{
+            "proxy_protocol needs trusted_proxies: nobody else's header is believed"});
+  options.trusted_proxies = {"10.0.0.0/8"};
+  CHECK(problems_of(options).empty());
+}
+
 TEST_CASE("nobody is trusted unless told, and no peer without an address") {
   CHECK_FALSE(trusts(ListenOptions{}, "127.0.0.1"));
   ListenOptions options;

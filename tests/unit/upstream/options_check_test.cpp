@@ -90,6 +90,11 @@ TEST_CASE("each mistake is named in a sentence with the pool's name") {
     options.dns_interval = 10ms;
     expected = "Upstream pool \"users\": dns_interval must be at least a second.";
   }
+  SECTION("a pin that is none") {
+    options.targets = {"https://users.internal"};
+    options.tls.pins = {"x3gN6qXJ5pUzUDX1Tg5Yb6gW2dG2lB2bF3pW5m0G9eA=", "sha256"};
+    expected = "Upstream pool \"users\": tls.pins: 'sha256' is no SHA-256 in base64.";
+  }
   CHECK(problems_with(options) == std::vector{expected});
 }
 

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Base64Decoder: base64 (RFC 4648 section 4) that comes in pieces, however they are cut. Strict: no
-// blanks, padding where it belongs. What is padded may be followed by more, as gRPC-Web has it,
-// which encodes each message on its own.
+// Base64 (RFC 4648 section 4), with padding, strictly: no blanks, one text for one content.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
-namespace gatewaykit::transform {
+namespace gatewaykit {
 
+std::string encode_base64(std::string_view bytes);
+/// Nothing where the text is not exactly what encode_base64 makes of some bytes.
+std::optional<std::string> decode_base64(std::string_view text);
+
+/// Text that comes in pieces, however they are cut. What is padded may be followed by more, as
+/// gRPC-Web has it, which encodes each message on its own.
 class Base64Decoder {
  public:
   /// The most that `size` more characters decode to.
@@ -26,4 +32,4 @@ class Base64Decoder {
   std::uint8_t padding_ = 0;
 };
 
-}  // namespace gatewaykit::transform
+}  // namespace gatewaykit

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transform/base64_decoder.hpp"
+#include "core/base64.hpp"
 
 #include <optional>
 #include <string>
 
 #include "catch.hpp"
 
-using gatewaykit::transform::Base64Decoder;
+using gatewaykit::Base64Decoder;
 
 namespace {
 
