@@ -473,7 +473,7 @@ test(":authority is the host: one that differs, and none, are refused", async (t
   }
 });
 
-test("CONNECT opens no tunnel", async (t) => {
+test("CONNECT opens no tunnel but to a protocol that was offered", async (t) => {
   const { gateway, origin } = await start(t);
   const client = await Client.connect(t, gateway);
   const { payload } = await client.until(isLimit);
@@ -482,8 +482,10 @@ test("CONNECT opens no tunnel", async (t) => {
   for (const [stream, fields] of [
     [1, [[":method", "CONNECT"], [":authority", "127.0.0.1:22"]]],
     [3, request("/held", { method: "CONNECT" })],
-    [5, extended("unknown")],
-    ...(offers ? [] : [[7, extended("websocket")]]),
+    [5, extended("h2c")],
+    [7, extended("web socket")],
+    [9, extended("websocket, h2c")],
+    ...(offers ? [] : [[11, extended("websocket")]]),
   ]) {
     client.send(headers(stream, fields, { end: false }));
     refused(await client.outcome(stream), JSON.stringify(fields), [400, 404, 405, 501]);
