@@ -93,10 +93,10 @@ test("the client closes in order", async () => {
   const { stream, frames, far } = await open();
   const told = once(far, "close");
   stream.write(frame(kClose, "\x10\xe1enough"));
-  const [code, reason] = await told;
-  assert.deepEqual([code, reason.toString()], [4321, "enough"]);
   assert.deepEqual((await frames.next()).value, { opcode: kClose, content: "\x10\xe1enough" });
   assert.equal((await frames.next()).done, true);
+  const [code, reason] = await told;
+  assert.deepEqual([code, reason.toString()], [4321, "enough"]);
 });
 
 test("the origin vanishes, and so does the stream; the client vanishes, and so does the origin's socket", async () => {
