@@ -92,7 +92,7 @@ void VirtualExecutor::finish(CancelScope& scope) {
 }
 
 bool VirtualExecutor::has_work() {
-  if (!is_last() || timers().next() <= now()) return true;
+  if (has_ready() || timers().next() <= now()) return true;
   const std::lock_guard lock(mutex_);
   return !posted_.empty();
 }

@@ -459,9 +459,11 @@ void Http2Connection::stream_closed() {
 void Http2Connection::remove(Http2Stream& stream) noexcept {
   (stream.newer == nullptr ? newest_ : stream.newer->older) = stream.older;
   if (stream.older != nullptr) stream.older->newer = stream.newer;
-  if (!stream.was_submitted()) --open_streams_;
-  if (--streams_ > 0) return;
+  --streams_;
   if (is_dead_) return end_if_over();
+  // The session never heard of it; another exchange may have its place.
+  if (!stream.was_submitted()) stream_closed();
+  if (streams_ > 0) return;
   WorkerPool& pool = lane_.pool();
   idle_since_ = pool.executor().now();
   if (is_retired_ || pool.is_abandoned() || pool.options().max_idle_connections == 0) {

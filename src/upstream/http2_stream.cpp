@@ -153,7 +153,7 @@ ssize_t Http2Stream::provide(std::size_t most, std::uint32_t& flags) {
   flags |= NGHTTP2_DATA_FLAG_EOF;
   if (const Headers* const trailers = upload_.trailers(); trailers && !trailers->empty()) {
     codec::Http2FieldList fields;
-    fields.add(*trailers);
+    fields.add_copied(*trailers);
     flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     nghttp2_submit_trailer(connection_.session(), id_, fields.data(), fields.size());
   }

@@ -71,7 +71,7 @@ class GATEWAYKIT_EXPORT Executor {
   Executor() = default;
   /// Resumes all that is ready, and what that makes ready, until nothing is.
   void run_ready();
-  bool has_ready() const noexcept { return !ready_.empty(); }
+  bool has_ready() const noexcept { return !ready_.empty() || !last_.empty(); }
   void set_now(TimePoint now) noexcept { now_ = now; }
 
   Random random_;

@@ -133,7 +133,7 @@ TEST_CASE("the pool's last handle goes: what is unused is closed, what is used g
   peer.next(FrameType::goaway);
 }
 
-TEST_CASE("a client that leaves resets its stream; one that has not been heard of is not sent") {
+TEST_CASE("a client that leaves resets its stream, and the connection stays") {
   Http2World world;
   Pending pending(world, *world.pool, get());
   Http2Peer peer = world.accept();
@@ -171,6 +171,26 @@ TEST_CASE("a target's own limit of streams is kept") {
   CHECK(peer.next(FrameType::headers).stream == 3);
   peer.write(ok_head(3, kEndStream));
   CHECK(second.answer().status == 200);
+}
+
+TEST_CASE("a place that a client gives up before its request was sent goes to the next") {
+  Http2World world([](UpstreamOptions& options) {
+    options.max_connections = 1;
+    options.http2_streams = 1;
+    options.queue_timeout = 100s;
+  });
+  Pending first(world, *world.pool, get());
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  Pending second(world, *world.pool, get());
+  Pending third(world, *world.pool, get());
+  world.executor.settle();
+  // The place of the first is given to the second in the turn in which that one leaves.
+  second.scope().cancel();
+  peer.write(ok_head(1, kEndStream));
+  CHECK(first.answer().status == 200);
+  peer.write(ok_head(peer.next(FrameType::headers).stream, kEndStream));
+  CHECK(third.answer().status == 200);
 }
 
 TEST_CASE("GOAWAY before the request was heard of: another connection, and no retry that counts") {
