@@ -134,7 +134,9 @@ void Http2RequestHead::check_target() {
     if (!target.empty() || !scheme_.empty()) refuse("CONNECT has a target of its own");
     return;
   }
-  if (!protocol.empty() && (!is_connect || !is_token(protocol))) {
+  // h2c would bring the target to read what follows as another client's frames.
+  const bool is_possible = is_connect && is_token(protocol) && !equals_lower(protocol, "h2c");
+  if (!protocol.empty() && !is_possible) {
     return refuse(":protocol is no protocol for CONNECT");
   }
   if (scheme_ != "http" && scheme_ != "https") return refuse(":scheme is neither http nor https");

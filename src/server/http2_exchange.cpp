@@ -90,7 +90,7 @@ const Chain& Http2Exchange::open() {
   request.authority = std::move(head_.authority);
   request.protocol = std::move(head_.protocol);
   request.headers = std::move(head_.fields());
-  if (!body_.has_ended()) request.body = Body(body_);
+  if (!body_.is_empty()) request.body = Body(body_);
   if (is_tunnel_) ask_for_websocket(request);
   std::optional<Duration> timeout;
   if (is_grpc(request)) {

@@ -100,7 +100,8 @@ Task<Result<Chunk>> Http2RequestBody::read() {
 }
 
 std::optional<std::uint64_t> Http2RequestBody::size() const {
-  if (is_tunnel_) return std::nullopt;
+  // With a length there are no trailers in HTTP/1.1.
+  if (is_tunnel_ || !trailers_.empty()) return std::nullopt;
   if (has_ended_) return held_;
   if (!length_) return std::nullopt;
   return *length_ - (received_ - held_);

@@ -43,7 +43,10 @@ class Http2RequestBody final : public BodySource {
 
   /// The tunnel was accepted: its bytes may be read. Or it was not.
   void open_tunnel() noexcept;
+  /// All of it was received, if not read.
   bool has_ended() const noexcept { return has_ended_; }
+  /// There is none, and none will come.
+  bool is_empty() const noexcept { return has_ended_ && held_ == 0 && trailers_.empty(); }
   const std::optional<Error>& failure() const noexcept { return failure_; }
   /// Bytes that were received and not read: what they take of the connection's window must be
   /// given back when the exchange is over.

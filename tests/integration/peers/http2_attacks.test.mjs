@@ -473,7 +473,7 @@ test(":authority is the host: one that differs, and none, are refused", async (t
   }
 });
 
-test("CONNECT opens no tunnel", async (t) => {
+test("CONNECT opens no tunnel but to a protocol that was offered", async (t) => {
   const { gateway, origin } = await start(t);
   const client = await Client.connect(t, gateway);
   const { payload } = await client.until(isLimit);
@@ -482,8 +482,10 @@ test("CONNECT opens no tunnel", async (t) => {
   for (const [stream, fields] of [
     [1, [[":method", "CONNECT"], [":authority", "127.0.0.1:22"]]],
     [3, request("/held", { method: "CONNECT" })],
-    [5, extended("unknown")],
-    ...(offers ? [] : [[7, extended("websocket")]]),
+    [5, extended("h2c")],
+    [7, extended("web socket")],
+    [9, extended("websocket, h2c")],
+    ...(offers ? [] : [[11, extended("websocket")]]),
   ]) {
     client.send(headers(stream, fields, { end: false }));
     refused(await client.outcome(stream), JSON.stringify(fields), [400, 404, 405, 501]);
@@ -499,19 +501,16 @@ test("cookie crumbs become one field", async (t) => {
   assert.equal(origin.seen[0].headers.cookie, "a=1; b=2; c=3; d=4");
 });
 
-const { protocol, frameSize, flowControl, streamClosed, compression } = ErrorCode;
+const { protocol, frameSize, flowControl, compression } = ErrorCode;
 for (const [name, codes, ...frames] of [
   ["DATA on stream 0", [protocol], data(0, "x")],
   ["HEADERS on stream 0", [protocol], get(0, "/never")],
   ["CONTINUATION on stream 0", [protocol], frame(Type.continuation, Flag.endHeaders, 0)],
-  ["PRIORITY on stream 0", [protocol], frame(Type.priority, 0, 0, "12345")],
   ["RST_STREAM on stream 0", [protocol], reset(0)],
   ["DATA on an idle stream", [protocol], data(1, "x")],
   ["RST_STREAM on an idle stream", [protocol], reset(1)],
   ["WINDOW_UPDATE on an idle stream", [protocol], windowUpdate(1, 1)],
   ["a stream of an even number", [protocol], get(2, "/never")],
-  ["a stream of a lower number than before", [protocol, streamClosed], get(5, "/held"), get(3, "/never")],
-  ["DATA on a stream that was passed over", [protocol, streamClosed], get(5, "/held"), data(3, "x")],
   ["RST_STREAM of three bytes", [frameSize], get(1, "/held"), frame(Type.reset, 0, 1, "123")],
   ["SETTINGS on a stream", [protocol], frame(Type.settings, 0, 1)],
   ["SETTINGS of five bytes", [frameSize], frame(Type.settings, 0, 0, "12345")],
@@ -556,6 +555,17 @@ for (const [name, codes, ...frames] of [
   });
 }
 
+for (const [name, late] of [["a request", get(3, "/never")], ["content", data(3, "x")]]) {
+  test(`${name} on a stream that was passed over is ignored, or ends the connection`, async (t) => {
+    const { gateway, origin } = await start(t);
+    const client = await Client.connect(t, gateway);
+    client.send(get(5, "/held"), late, get(7, "/next"));
+    const { status, goaway } = await client.outcome(7);
+    assert.ok(status === 200 || [protocol, ErrorCode.streamClosed].includes(goaway));
+    assert.ok(!origin.seen.some(({ url }) => url === "/never"));
+  });
+}
+
 test("what is no mistake, or none any more, is borne", async (t) => {
   const { gateway } = await start(t);
   const client = await Client.connect(t, gateway);
@@ -571,16 +581,20 @@ test("what is no mistake, or none any more, is borne", async (t) => {
 });
 
 test("content beyond the window that was granted is refused, and memory holds no more than it", async (t) => {
-  const { gateway, origin } = await start(t, { onRequest: () => {} });
+  let unread;
+  const { gateway, origin } = await start(t, { onRequest: (incoming) => (unread = incoming) });
   await withstand(gateway, async () => {
     const client = await Client.connect(t, gateway);
     client.send(headers(1, request("/held", { method: "POST" }), { end: false }));
+    await eventually(() => unread);
     await client.flood(4096, () => data(1, Buffer.alloc(16_384)));
     const { reset: code, goaway } = await client.outcome(1);
     assert.equal(code ?? goaway, flowControl);
     client.socket.destroy();
   }, { most: 8 * kMebibyte });
-  await eventually(() => origin.seen.every(({ isOver }) => isOver));
+  unread.resume();
+  await eventually(() => origin.seen[0].isOver);
+  assert.ok(!origin.seen[0].isWhole);
 });
 
 test("garbage instead of, within and behind the preface ends the connection", async (t) => {

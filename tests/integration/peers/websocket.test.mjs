@@ -76,11 +76,10 @@ test("10,000 messages at a time keep their order", async (t) => {
 for (const [who, first, second] of [["client", "near", "far"], ["origin", "far", "near"]]) {
   test(`the ${who} closes: the other is told the code and the reason`, async (t) => {
     const pair = await connectPair(t);
-    const told = once(pair[second], "close");
+    const closed = Promise.all([once(pair[second], "close"), once(pair[first], "close")]);
     pair[first].close(4321, "enough");
-    const [code, reason] = await told;
-    assert.deepEqual([code, reason.toString()], [4321, "enough"]);
-    assert.equal((await once(pair[first], "close"))[0], 4321);
+    const [[code, reason], [own]] = await closed;
+    assert.deepEqual([code, reason.toString(), own], [4321, "enough", 4321]);
   });
 
   test(`the ${who} vanishes: the other learns it at once`, async (t) => {
