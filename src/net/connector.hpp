@@ -46,7 +46,7 @@ class Connector {
     /// Not null: TLS, which is spoken once `connect` returns. Outlives that.
     const net::TlsDialer* tls = nullptr;
     std::string_view protocols;  ///< With TLS: what to offer by ALPN, in its wire format.
-    std::string preface = {};  ///< Sent ahead of everything else, TLS included. Some 100 bytes.
+    std::string preface = {};    ///< Sent ahead of everything else, TLS included. Some 100 bytes.
   };
 
   /// Opens a stream. Fails with connect_timeout, connect_failed, cancelled, tls_failed or

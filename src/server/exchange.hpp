@@ -27,6 +27,8 @@ class Exchange : public ExchangeHost {
  protected:
   explicit Exchange(ClientConnection& connection);
   ~Exchange() = default;
+  /// For destructors: what the context holds refers to members of the exchange's own kind.
+  void end_context() noexcept { context_.reset(); }
 
   /// From here on there are routes: those of now.
   void begin();

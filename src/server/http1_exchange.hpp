@@ -19,6 +19,7 @@ namespace gatewaykit::server {
 class Http1Exchange final : public Exchange {
  public:
   explicit Http1Exchange(Http1Connection& connection);
+  ~Http1Exchange() { end_context(); }
   static void* operator new(std::size_t size) { return pool_allocate(size); }
   static void operator delete(void* block, std::size_t size) noexcept {
     pool_deallocate(block, size);

@@ -25,6 +25,7 @@ class Http2Connection;
 class Http2Exchange final : public Exchange {
  public:
   Http2Exchange(Http2Connection& connection, std::int32_t stream);
+  ~Http2Exchange() { end_context(); }
   static void* operator new(std::size_t size) { return pool_allocate(size); }
   static void operator delete(void* block, std::size_t size) noexcept {
     pool_deallocate(block, size);
