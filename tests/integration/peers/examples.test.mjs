@@ -97,7 +97,7 @@ test("tls_termination", async (t) => {
   const clearPort = Number((await example.says(/redirecting from port (\d+)\n/))[1]);
   const { stdout } = await promisify(execFile)("curl", ["-sSi", "--cacert", authority.file,
     `https://localhost:${example.port}/path`]);
-  assert.match(stdout, /^HTTP\/1\.1 200 /);
+  assert.match(stdout, /^HTTP\/2 200 /);
   assert.match(stdout, /^strict-transport-security: max-age=/im);
   assert.match(stdout, /\r\n\r\n\/path$/);
   const moved = await exchange({ port: clearPort }, "/path?q", { headers: { host: `localhost:${clearPort}` } });

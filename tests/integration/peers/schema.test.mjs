@@ -128,8 +128,8 @@ test("both refuse values that are out of range or none of the words", () => {
     ["maxConnections", "all"], ["listen/1/limits/body", "10MB"], ["listen/1/clientField", "x-real-ip"],
     ["listen/2/mode", "999"], ["services/users/balance", "best"], ["services/users/retries/budget", 2],
     ["services/users/targets", []], ["services/users/proxyProtocol", "v3"], ["maxHandshakes", 0],
-    ["middleware/0", "requestid"], ["middleware/8/compression/gzipLevel", 0],
-    ["middleware/8/compression/codings", ["lzma"]], ["routes/2/respond/status", 99],
+    ["middleware/0", "requestid"], ["middleware/10/compression/gzipLevel", 0],
+    ["middleware/10/compression/codings", ["lzma"]], ["routes/2/respond/status", 99],
     ["routes/5/redirect/status", 200], ["routes/2/service", "users"],
   ]) {
     agree(changed(whole, at.split("/"), (parent, key) => (parent[key] = value)), false);

@@ -58,14 +58,14 @@ async function ask(gateway, authority, { name = "a.test", path = "/", body, ...o
   return { status, headers, fingerprint, reused: request.reusedSocket, body: content };
 }
 
-test("curl is served over TLS 1.2 and 1.3, and the origin is told of https", async (t) => {
+test("curl is served over TLS 1.2 and 1.3, in HTTP/2, and the origin is told of https", async (t) => {
   const authority = new Authority(temporaryFolder(t));
   const gateway = await startSecured(t, authority.folder, authority.issue(["a.test"]));
   for (const version of ["1.2", "1.3"]) {
     const { stdout } = await curl(gateway, authority, "a.test", `--tls-max`, version,
       "-w", "\n%{http_version} %{ssl_verify_result}", `https://a.test:${gateway.port}/path?q=1`);
     const [body, rest] = stdout.split("\n");
-    assert.equal(rest, "1.1 0");
+    assert.equal(rest, "2 0");
     assert.equal(JSON.parse(body).url, "/path?q=1");
     assert.equal(JSON.parse(body).headers["x-forwarded-proto"], "https");
   }
