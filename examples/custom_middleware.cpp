@@ -5,6 +5,7 @@
 //   custom_middleware 127.0.0.1:8080
 //   curl -i http://127.0.0.1:8080/hello                      400: x-tenant is required
 //   curl -i -H 'x-tenant: acme' http://127.0.0.1:8080/hello  200: hello, acme
+#include <cstdint>
 #include <cstdio>
 #include <string>
 
@@ -50,10 +51,13 @@ int main(int argc, char** argv) {
     router.get("/ready", gk::ready());
 
     gk::Gateway gateway(std::move(router));
-    std::printf("listening on port %u\n", unsigned{gateway.listen(argv[1])});
-    std::fflush(stdout);
+    const std::uint16_t port = gateway.listen(argv[1]);
     gateway.stop_on_signals();
-    return gateway.run();
+    gateway.start();
+    std::printf("listening on port %u\n", unsigned{port});
+    std::fflush(stdout);
+    gateway.wait();
+    return 0;
   } catch (const gk::ConfigError& error) {
     std::fprintf(stderr, "custom_middleware: %s\n", error.what());
     return 1;

@@ -3,6 +3,7 @@
 //
 //   hello_proxy 127.0.0.1:8080 http://127.0.0.1:9000
 //   curl -i http://127.0.0.1:8080/any/path
+#include <cstdint>
 #include <cstdio>
 
 #include "gatewaykit/gatewaykit.hpp"
@@ -23,10 +24,13 @@ int main(int argc, char** argv) {
     router.any("/*", gk::proxy(gk::UpstreamPool(std::move(service))));
 
     gk::Gateway gateway(std::move(router));
-    std::printf("listening on port %u\n", unsigned{gateway.listen(argv[1])});
-    std::fflush(stdout);
+    const std::uint16_t port = gateway.listen(argv[1]);
     gateway.stop_on_signals();
-    return gateway.run();
+    gateway.start();
+    std::printf("listening on port %u\n", unsigned{port});
+    std::fflush(stdout);
+    gateway.wait();
+    return 0;
   } catch (const gk::ConfigError& error) {
     std::fprintf(stderr, "hello_proxy: %s\n", error.what());
     return 1;

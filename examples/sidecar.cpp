@@ -7,6 +7,7 @@
 //   curl -i http://127.0.0.1:8080/           the application's answer, with an id
 //   curl -i http://127.0.0.1:8080/-/ready    200 until it is told to stop
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 
@@ -36,9 +37,12 @@ int main(int argc, char** argv) {
     gk::GatewayOptions options;
     options.drain_delay = 1s;  // For those who ask whether it is ready.
     gk::Gateway gateway(std::move(router), std::move(options));
-    std::fprintf(stderr, "listening on port %u\n", unsigned{gateway.listen(argv[1])});
+    const std::uint16_t port = gateway.listen(argv[1]);
     gateway.stop_on_signals();
-    return gateway.run();
+    gateway.start();
+    std::fprintf(stderr, "listening on port %u\n", unsigned{port});
+    gateway.wait();
+    return 0;
   } catch (const gk::ConfigError& error) {
     std::fprintf(stderr, "sidecar: %s\n", error.what());
     return 1;

@@ -6,6 +6,7 @@
 //   curl -i --cacert ca.pem https://localhost:8443/   the application's answer
 //   curl -i http://localhost:8080/path                308, to https://localhost:8443/path
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 
@@ -67,14 +68,17 @@ int main(int argc, char** argv) {
     const std::uint16_t port = secure.listen(argv[1], std::move(listen));
 
     gk::Gateway clear(redirecting_to(port));
-    std::printf("redirecting from port %u\n", unsigned{clear.listen(argv[2])});
-    std::printf("listening on port %u\n", unsigned{port});
-    std::fflush(stdout);
+    const std::uint16_t clear_port = clear.listen(argv[2]);
 
     secure.spawn(keep_fresh(secure));
     secure.stop_on_signals();
     clear.start();
-    return secure.run();
+    secure.start();
+    std::printf("redirecting from port %u\nlistening on port %u\n", unsigned{clear_port},
+                unsigned{port});
+    std::fflush(stdout);
+    secure.wait();
+    return 0;
   } catch (const gk::ConfigError& error) {
     std::fprintf(stderr, "tls_termination: %s\n", error.what());
     return 1;
