@@ -5,8 +5,7 @@
 //   grpc_proxy 127.0.0.1:8080 https://shop.example http://127.0.0.1:50051
 //   grpcurl -plaintext -proto greeter.proto -d '{"name": "you"}' 127.0.0.1:8080 Greeter/Hello
 //   printf '\0\0\0\0\5\12\3you' > call
-//   curl -i --data-binary @call -H 'Content-Type: application/grpc-web+proto' \
-//     -H 'Origin: https://shop.example' http://127.0.0.1:8080/Greeter/Hello
+//   curl -i --data-binary @call -H content-type:application/grpc-web 127.0.0.1:8080/Greeter/Hello
 #include <chrono>
 #include <cstdio>
 #include <string>
