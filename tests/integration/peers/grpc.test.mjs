@@ -8,7 +8,7 @@ import http2 from "node:http2";
 import { after, test } from "node:test";
 import { Authority } from "./authority.mjs";
 import { connectGrpc, metadata, outcome, startService, status } from "./grpc_service.mjs";
-import { connectHttp2 } from "./http2_client.mjs";
+import { connectHttp2, exchangeHttp2 } from "./http2_client.mjs";
 import { startConfigured, temporaryFolder } from "./processes.mjs";
 
 const owner = { after };
@@ -16,7 +16,7 @@ const service = await startService(owner);
 const deaf = await startDeaf(owner);
 const authority = new Authority(temporaryFolder(owner));
 const gateway = await startConfigured(owner, {
-  listen: ["127.0.0.1:0", { address: "127.0.0.1:0", tls: authority.issue(["a.test"]) }],
+  listen: [{ address: "127.0.0.1:0", limits: { halfClose: "50ms" } }, { address: "127.0.0.1:0", tls: authority.issue(["a.test"]) }],
   services: {
     echo: { targets: [service.url], http2: "always" },
     deaf: { targets: [deaf.url], http2: "always" },
@@ -40,14 +40,19 @@ const clients = {
 const none = metadata({});
 const large = Buffer.from(Array.from({ length: 6 << 20 }, (_, i) => (i * 7919) >> 3));
 
-/// A service that is no friend of deadlines, and answers to one path alone. Its `server` emits
-/// "taken back", with the code, for each stream that is reset.
+/// A service that is no friend of deadlines: it answers to Unary, breaks off at Broken, and leaves
+/// the rest alone. Its `server` emits "taken back", with the code, for each stream that is reset.
 async function startDeaf(owner) {
   const server = http2.createServer();
   server.on("stream", (stream, fields) => {
     stream.on("error", () => {});
     stream.on("close", () => stream.rstCode && server.emit("taken back", stream.rstCode));
-    if (fields[":path"] !== "/test.Deaf/Unary") return;
+    const name = fields[":path"].replace("/test.Deaf/", "");
+    if (name === "Broken") {
+      stream.respond({ ":status": 200, "content-type": "application/grpc" });
+      return stream.write(frame("begun"), () => stream.session.destroy());
+    }
+    if (name !== "Unary") return;
     stream.respond({ ":status": 200, "content-type": "application/grpc", "grpc-status": "0",
       "x-te": fields.te, "x-timeout": fields["grpc-timeout"] ?? "" }, { endStream: true });
   });
@@ -138,6 +143,8 @@ test("metadata go both ways, those of the answer at its head and at its end", as
 test("services are told that trailers are understood, as some demand it", async () => {
   const { status: end } = await outcome((done) => client.deaf(Buffer.alloc(0), done));
   assert.deepEqual(end.metadata.get("x-te"), ["trailers"]);
+  const { fields } = await callWeb("/test.Deaf/Unary", "", { isText: false });
+  assert.equal(fields.get("x-te"), "trailers");
 });
 
 for (const [what, method, messages] of [["at once", "fail", []], ["after a message", "failLate", ["one"]]]) {
@@ -204,6 +211,15 @@ for (const [what, method, code] of [["a dead service", "dead", "UNAVAILABLE"],
   });
 }
 
+test("a stream that the service breaks off is no success, and the next call works", async () => {
+  const { messages, status: end } = await outcome(() => client.deafBroken(Buffer.alloc(0)));
+  assert.deepEqual(messages, ["begun"]);
+  assert.equal(end.code, status.INTERNAL);
+  await assert.rejects(callWeb("/test.Deaf/Broken", "", { isText: false }));
+  const { status: next } = await outcome((done) => client.deaf(Buffer.alloc(0), done));
+  assert.equal(next.code, status.OK);
+});
+
 test("the gateway's errors are trailers alone, as HTTP/2 has them", async (t) => {
   const session = await connectHttp2(t, clear);
   const stream = session.request({ ":method": "POST", ":path": "/test.Dead/Unary",
@@ -218,7 +234,7 @@ test("the gateway's errors are trailers alone, as HTTP/2 has them", async (t) =>
   await once(stream, "close");
 });
 
-// --- gRPC-Web, over HTTP/1.1.
+// --- gRPC-Web, over HTTP/1.1 as fetch of Node has it.
 
 /// A message in its frame; flag 0x80 marks the frame of trailers.
 function frame(text, flag = 0) {
@@ -303,6 +319,16 @@ for (const [what, isText] of [["binary", false], ["text", true]]) {
     await takenBack;
   });
 }
+
+test("gRPC-Web over HTTP/2 and TLS, as browsers have it", async (t) => {
+  const session = await connectHttp2(t, secured, { ca: fs.readFileSync(authority.file), servername: "a.test" });
+  const headers = { "content-type": "application/grpc-web", "x-grpc-web": "1" };
+  const answer = await exchangeHttp2(session, "/test.Echo/Count", { headers, body: frame("3") });
+  const { messages, trailers } = parseFrames(Buffer.from(answer.body, "latin1"));
+  assert.equal(answer.trailers, undefined);
+  assert.deepEqual(messages, ["0", "1", "2"]);
+  assert.equal(trailers["grpc-status"], "0");
+});
 
 test("a message of gRPC-Web arrives while its stream goes on", async () => {
   const leaving = new AbortController();
