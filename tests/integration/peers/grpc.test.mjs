@@ -200,6 +200,24 @@ test("a call that its client takes back is taken back from the service, and othe
   assert.equal(`${(await outcome((done) => client.unary(Buffer.from("still"), done))).message}`, "still");
 });
 
+test("a client's stream that is silent for longer than the listener allows is ended on both sides", async (t) => {
+  const gateway = await startConfigured(t, {
+    listen: { address: "127.0.0.1:0", limits: { bodyIdle: "100ms" } },
+    services: { echo: { targets: [service.url], http2: "always" } },
+    routes: [{ path: "/*", service: "echo" }],
+  });
+  const client = connectGrpc(t, gateway);
+  const silent = (call) => call.write(Buffer.from("one")) && call;
+  const cancelled = told("cancelled", "Chat");
+  const { messages, status: end } = await outcome(() => silent(client.chat()));
+  assert.deepEqual(messages, ["re: one"]);
+  assert.equal(end.code, status.INTERNAL);
+  await cancelled;
+  const { status: unanswered } = await outcome((done) => silent(client.join(done)));
+  assert.equal(unanswered.code, status.UNKNOWN);
+  assert.match(unanswered.details, /in time/);
+});
+
 // --- What the gateway has to say itself.
 
 for (const [what, method, code] of [["a dead service", "dead", "UNAVAILABLE"],

@@ -50,7 +50,7 @@ function failure() {
 
 /// `events` tells of calls that begin ("call") and those that are taken back ("cancelled").
 function implementation(events) {
-  const held = (call) => {
+  const watch = (call) => {
     events.emit("call", call.getPath());
     call.on("cancelled", () => events.emit("cancelled", call.getPath()));
   };
@@ -70,6 +70,7 @@ function implementation(events) {
       call.on("end", () => answer(null, Buffer.concat(pieces)));
     },
     chat(call) {
+      watch(call);
       call.on("data", (message) => call.write(Buffer.from(`re: ${message}`)));
       call.on("end", () => call.end());
     },
@@ -78,9 +79,9 @@ function implementation(events) {
       call.write(Buffer.from("one"));
       call.emit("error", failure());
     },
-    never: held,
+    never: watch,
     neverEnding(call) {
-      held(call);
+      watch(call);
       call.write(Buffer.from("begun"));
     },
   };
