@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/client_fields.hpp"
+#include "server/grpc.hpp"
 #include "server/worker.hpp"
 
 namespace gatewaykit::server {
@@ -41,7 +42,11 @@ std::optional<Response> Exchange::refusal_of(const Method& method, std::string_v
 const Chain& Exchange::open(Request&& request, const std::optional<Error>& failure) {
   request.scheme = scheme();
   const Peer& client = client_of(request.headers);
+  const std::optional<Duration> timeout = grpc_timeout_of(request);
   begin_context(std::move(request), client);
+  if (timeout) {
+    context_->set_deadline(deadline_after(connection_.worker().loop().now(), *timeout));
+  }
   if (failure) return refuse(Response::failure(*failure));
   return routes_->match(*context_);
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/grpc.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "http/scan.hpp"
@@ -73,7 +75,9 @@ bool is_grpc(const Request& request) noexcept {
   return rest.empty() || std::string_view("+-; ").find(rest.front()) != std::string_view::npos;
 }
 
-std::optional<Duration> parse_grpc_timeout(std::string_view text) noexcept {
+std::optional<Duration> grpc_timeout_of(const Request& request) noexcept {
+  if (!is_grpc(request)) return std::nullopt;
+  const std::string_view text = request.headers.get("grpc-timeout").value_or("");
   constexpr std::size_t kMostDigits = 8;
   if (text.size() < 2 || text.size() > kMostDigits + 1) return std::nullopt;
   std::int64_t value = 0;
@@ -83,7 +87,8 @@ std::optional<Duration> parse_grpc_timeout(std::string_view text) noexcept {
   }
   switch (text.back()) {
     case 'H':
-      return std::chrono::hours(value);
+      // Eight digits of hours are more than a Duration holds.
+      return std::chrono::hours(std::min(value, std::int64_t{1'000'000}));
     case 'M':
       return std::chrono::minutes(value);
     case 'S':

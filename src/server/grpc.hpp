@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a gateway has to know of gRPC over HTTP/2: which requests are its, how long they may take,
-// and how a failure of the gateway's own is told to a client that looks for grpc-status. Pure, any
-// thread. Source: gRPC's PROTOCOL-HTTP2 and http-grpc-status-mapping documents.
+// What a gateway has to know of gRPC and gRPC-Web: which requests are theirs, how long they may
+// take, and how a failure of the gateway's own is told to a client that looks for grpc-status.
+// Pure, any thread. Source: gRPC's PROTOCOL-HTTP2 and http-grpc-status-mapping documents.
 #pragma once
 
 #include <optional>
@@ -17,8 +17,9 @@ namespace gatewaykit::server {
 /// application/grpc-web.
 bool is_grpc(const Request& request) noexcept;
 
-/// A value of grpc-timeout: at most eight digits and a unit, "100m". Nothing where it is malformed.
-std::optional<Duration> parse_grpc_timeout(std::string_view text) noexcept;
+/// How long a call of gRPC may take by its grpc-timeout: at most eight digits and a unit, "100m".
+/// Nothing where it is malformed. Above a century the hours do not count.
+std::optional<Duration> grpc_timeout_of(const Request& request) noexcept;
 
 /// Turns a refusal or failure of `request` into an answer with trailers alone: 200, grpc-status,
 /// grpc-message.

@@ -8,7 +8,6 @@
 #include "codec/trailers.hpp"
 #include "gatewaykit/core/executor.hpp"
 #include "http/scan.hpp"
-#include "server/grpc.hpp"
 #include "server/http2_connection.hpp"
 #include "server/websocket_handshake.hpp"
 #include "server/worker.hpp"
@@ -92,13 +91,7 @@ const Chain& Http2Exchange::open() {
   request.headers = std::move(head_.fields());
   if (!body_.is_empty()) request.body = Body(body_);
   if (is_tunnel_) ask_for_websocket(request);
-  std::optional<Duration> timeout;
-  if (is_grpc(request)) {
-    timeout = parse_grpc_timeout(request.headers.get("grpc-timeout").value_or(""));
-  }
-  const Chain& chain = Exchange::open(std::move(request), body_.failure());
-  if (timeout) context_->set_deadline(connection_.worker().loop().now() + *timeout);
-  return chain;
+  return Exchange::open(std::move(request), body_.failure());
 }
 
 void Http2Exchange::ask_for_websocket(Request& request) {

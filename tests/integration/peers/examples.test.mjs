@@ -9,6 +9,7 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { Authority } from "./authority.mjs";
+import { connectGrpc, outcome, startService } from "./grpc_service.mjs";
 import { exchange, startOrigin, temporaryFolder } from "./processes.mjs";
 
 const folder = temporaryFolder({ after });
@@ -106,6 +107,28 @@ test("tls_termination", async (t) => {
   assert.equal(await example.stop(), 0);
 });
 
+test("grpc_proxy", async (t) => {
+  const { url } = await startService(t);
+  const page = "https://shop.example";
+  const example = await start(t, "grpc_proxy", "127.0.0.1:0", page, url);
+  const { message } = await outcome((done) => connectGrpc(t, example).unary(Buffer.from("you"), done));
+  assert.equal(`${message}`, "you");
+  const path = "/test.Echo/Unary";
+  const asked = { origin: page, "access-control-request-method": "POST",
+    "access-control-request-headers": "content-type,x-grpc-web" };
+  const preflight = await exchange(example, path, { method: "OPTIONS", headers: asked });
+  assert.equal(preflight.status, 204);
+  assert.equal(preflight.headers["access-control-allow-origin"], page);
+  assert.match(preflight.headers["access-control-allow-headers"], /\bx-grpc-web\b/);
+  const call = Buffer.from("\0\0\0\0\x05\n\x03you");
+  const headers = { origin: page, "content-type": "application/grpc-web+proto" };
+  const answer = await exchange(example, path, { method: "POST", headers, body: call });
+  assert.equal(answer.headers["access-control-allow-origin"], page);
+  assert.match(answer.headers["access-control-expose-headers"], /\bgrpc-status\b/);
+  assert.match(answer.body, /^\0\0\0\0\x05\n\x03you\x80.*grpc-status: 0\r\n/s);
+  assert.equal(await example.stop(), 0);
+});
+
 test("tested_middleware", () => {
   const run = spawnSync(program("tested_middleware"), { encoding: "utf8" });
   assert.equal(run.status, 0);
@@ -114,7 +137,7 @@ test("tested_middleware", () => {
 
 test("each says how it is used", () => {
   const wrong = ["nowhere", "http://127.0.0.1:1", "no certificate", "no key", "http://127.0.0.1:1"];
-  const counts = { hello_proxy: 2, custom_middleware: 1, sidecar: 2, embedded: 1, tls_termination: 5 };
+  const counts = { hello_proxy: 2, custom_middleware: 1, sidecar: 2, embedded: 1, tls_termination: 5, grpc_proxy: 3 };
   for (const [name, count] of Object.entries(counts)) {
     const run = spawnSync(program(name), { encoding: "utf8" });
     assert.equal(run.status, 2);
