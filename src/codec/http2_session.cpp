@@ -66,6 +66,8 @@ Http2OptionPtr make_http2_options() {
   nghttp2_option_set_no_auto_window_update(options, 1);
   // Closed streams are of use for priorities alone, which are ignored.
   nghttp2_option_set_no_closed_streams(options, 1);
+  // What a listener or a target may send us, and what middlewares add.
+  nghttp2_option_set_max_send_header_block_length(options, std::size_t{256} << 10);
   return Http2OptionPtr(options);
 }
 

@@ -52,18 +52,22 @@ Task<Http1Exchange::End> Http1Exchange::run(TimePoint head_deadline) {
     }
     status_ = response.status;
     if (response.error() != nullptr) failure_ = *response.error();
-    if (!is_gone_ && !context_->cancelled()) {
-      begin_sending(response);
-      co_await lastly();
-      // Mostly all of it leaves at once, and needs no task.
-      if (!sender_->advance() || response.is_tunnel()) {
-        Result<> sent = co_await send(response).under(context_->scope());
-        if (!sent) failure_ = std::move(sent.error());
-        is_cut = !sent;
-      } else {
-        if (sender_->failure()) failure_ = sender_->failure();
-        is_cut = sender_->failure().has_value();
+    try {
+      if (!is_gone_ && !context_->cancelled()) {
+        begin_sending(response);
+        co_await lastly();
+        // Mostly all of it leaves at once, and needs no task.
+        if (!sender_->advance() || response.is_tunnel()) {
+          Result<> sent = co_await send(response).under(context_->scope());
+          if (!sent) failure_ = std::move(sent.error());
+          is_cut = !sent;
+        } else {
+          if (sender_->failure()) failure_ = sender_->failure();
+          is_cut = sender_->failure().has_value();
+        }
       }
+    } catch (const std::exception& bug) {
+      failure_ = connection_.worker().shared().failure_of_bug(bug, *context_);
     }
   }
   // 4. What runs beside it, what is unread, and those who wait for the end.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "codec/http2_fields.hpp"
+#include "gatewaykit/core/async.hpp"
 #include "gatewaykit/core/executor.hpp"
 #include "server/http2_exchange.hpp"
 #include "server/worker.hpp"
@@ -17,6 +18,7 @@ namespace gatewaykit::server {
 
 namespace {
 
+constexpr int kReceivesPerTurn = 16;
 constexpr std::size_t kReceiveRoom = std::size_t{16} << 10;
 /// What leaves in one send, about.
 constexpr std::size_t kOutputSize = std::size_t{64} << 10;
@@ -49,6 +51,7 @@ struct Http2Connection::Callbacks {
     nghttp2_session_callbacks_set_on_frame_recv_callback(to, &on_frame_received);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, &on_content);
     nghttp2_session_callbacks_set_on_frame_send_callback(to, &on_frame_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(to, &on_frame_not_sent);
     nghttp2_session_callbacks_set_send_data_callback(to, &on_send_content);
     nghttp2_session_callbacks_set_on_stream_close_callback(to, &on_stream_closed);
     return made;
@@ -65,21 +68,11 @@ struct Http2Connection::Callbacks {
     return NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
-  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* data) {
+  static int on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* head, void* data) {
     return guarded([&] {
       Http2Connection& connection = self(data);
-      const TimePoint now = connection.worker().loop().now();
-      const bool ends_stream = (head->flags & NGHTTP2_FLAG_END_STREAM) != 0;
-      bool is_allowed = true;
-      if (head->type == NGHTTP2_RST_STREAM) {
-        is_allowed = connection.guard_.allow_reset(now);
-      } else if (head->type == NGHTTP2_HEADERS ||
-                 (head->type == NGHTTP2_DATA && (head->length > 0 || ends_stream))) {
-        connection.guard_.note_work();
-      } else {
-        is_allowed = connection.guard_.allow_idle_frame(now);
-      }
-      if (!is_allowed) connection.send_away();
+      connection.accounted_ += kFrameHead + head->length;
+      if (!connection.allows(*head, exchange(session, head->stream_id))) connection.send_away();
       return 0;
     });
   }
@@ -87,12 +80,12 @@ struct Http2Connection::Callbacks {
   static int on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* data) {
     return guarded([&]() -> int {
       Http2Connection& connection = self(data);
-      connection.section_deadline_ =
-          connection.worker().loop().now() + connection.config().limits.header_timeout;
+      connection.begin_section(frame->hd.stream_id);
       if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
       Http2Exchange* const made = connection.add_exchange(frame->hd.stream_id);
       if (made == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
       nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, made);
+      connection.guard_.note_work();
       return 0;
     });
   }
@@ -118,7 +111,7 @@ struct Http2Connection::Callbacks {
     return guarded([&] {
       Http2Connection& connection = self(data);
       const bool is_section = frame->hd.type == NGHTTP2_HEADERS;
-      if (is_section) connection.section_deadline_ = kNever;
+      if (is_section) connection.end_section(frame->hd.stream_id);
       if (!is_section && frame->hd.type != NGHTTP2_DATA) return 0;
       Http2Exchange* const found = exchange(session, frame->hd.stream_id);
       if (found == nullptr) return 0;
@@ -138,10 +131,11 @@ struct Http2Connection::Callbacks {
   }
 
   static int on_content(nghttp2_session* session, std::uint8_t, std::int32_t stream,
-                        const std::uint8_t* bytes, std::size_t size, void*) {
+                        const std::uint8_t* bytes, std::size_t size, void* data) {
     return guarded([&] {
       Http2Exchange* const found = exchange(session, stream);
       if (found != nullptr) {
+        self(data).guard_.note_work();
         found->receive(text(bytes, size));
       } else {
         nghttp2_session_consume_connection(session, size);
@@ -154,6 +148,7 @@ struct Http2Connection::Callbacks {
     return guarded([&] {
       Http2Connection& connection = self(data);
       if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        connection.end_section(frame->hd.stream_id);
         const std::uint32_t code = frame->rst_stream.error_code;
         const bool is_ours = code == NGHTTP2_NO_ERROR || code == NGHTTP2_INTERNAL_ERROR;
         const TimePoint now = connection.worker().loop().now();
@@ -170,7 +165,9 @@ struct Http2Connection::Callbacks {
   static ssize_t on_provide(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t size,
                             std::uint32_t* flags, nghttp2_data_source* source, void*) noexcept try {
     return static_cast<Http2Exchange*>(source->ptr)->provide(size, *flags);
-  } catch (const std::exception&) {
+  } catch (const std::exception& bug) {
+    static_cast<Http2Exchange*>(source->ptr)
+        ->give_up(Error(Errc::cancelled, Origin::gateway, bug.what()));
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
@@ -186,12 +183,24 @@ struct Http2Connection::Callbacks {
     });
   }
 
+  /// A head that is too large, or whose stream is gone.
+  static int on_frame_not_sent(nghttp2_session* session, const nghttp2_frame* frame, int, void*) {
+    return guarded([&] {
+      Http2Exchange* const found = exchange(session, frame->hd.stream_id);
+      if (frame->hd.type == NGHTTP2_HEADERS && found != nullptr) {
+        found->give_up(Error(Errc::bad_message, Origin::gateway, "fields that cannot be sent"));
+      }
+      return 0;
+    });
+  }
+
   static int on_stream_closed(nghttp2_session* session, std::int32_t stream, std::uint32_t,
                               void* data) {
     return guarded([&] {
       Http2Exchange* const found = exchange(session, stream);
       if (found == nullptr) return 0;
       nghttp2_session_set_stream_user_data(session, stream, nullptr);
+      self(data).end_section(stream);
       found->closed();
       if (!found->has_task) self(data).remove_exchange(*found);
       return 0;
@@ -254,12 +263,19 @@ Task<void> Http2Connection::run() {
     const bool goes_on = receive();
     open_exchanges();
     if (!goes_on || is_over()) break;
+    if (is_tired_) {
+      const Result<> turn = co_await next_turn();
+      if (!turn) break;
+      continue;
+    }
     if (exchange_count_ == 0) worker().connection_idle(*this);
     Event& event = output_begin_ < output_end_ ? output_sent_ : stream().readable();
     const Wake wake = co_await event.wait(next_deadline());
     worker().connection_busy(*this);
     if (wake == Wake::cancelled) break;
-    if (wake == Wake::timeout) meet_deadline(env.executor->now());
+    // What it waited for may have come meanwhile.
+    const TimePoint now = env.executor->now();
+    if (wake == Wake::timeout && next_deadline() <= now) meet_deadline(now);
   }
   for (Http2Exchange* each = exchanges_; each != nullptr; each = each->next) each->client_gone();
   scope.cancel();
@@ -270,9 +286,14 @@ Task<void> Http2Connection::run() {
   if (is_sent_away_ && !is_broken_) co_await linger();
 }
 
-/// Feeds the session with all that can be received. False where nothing more will come.
+/// Feeds the session with what can be received, up to a bound: others have their turn. False where
+/// nothing more will come.
 bool Http2Connection::receive() {
-  while (!is_broken_ && output_begin_ == output_end_) {
+  is_tired_ = false;
+  for (int left = kReceivesPerTurn;
+       !is_broken_ && !is_sent_away_ && output_begin_ == output_end_;) {
+    is_tired_ = left-- == 0;
+    if (is_tired_) break;
     if (input().empty()) {
       if (!stream().may_receive()) break;
       const net::IoResult result = input().receive(stream(), kReceiveRoom);
@@ -282,15 +303,48 @@ bool Http2Connection::receive() {
     const std::string_view bytes = input().pending();
     const ssize_t taken = nghttp2_session_mem_recv(
         session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+    received_ += bytes.size();
     input().drop(bytes.size());
     want_output();
-    if (taken < 0) {
+    if (taken < 0 || !allows_unaccounted()) {
       send_away();
       break;
     }
   }
   input().release_if_empty();
   return !is_broken_;
+}
+
+/// What a frame costs its sender, before anything is done for it.
+bool Http2Connection::allows(const nghttp2_frame_hd& frame,
+                             const Http2Exchange* exchange) noexcept {
+  const TimePoint now = worker().loop().now();
+  const bool has_content = frame.length > 0 || (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  if (frame.type == NGHTTP2_DATA && has_content) return true;
+  // To reset what was answered is what a reader does that has seen enough.
+  const bool is_in_vain = exchange != nullptr && !exchange->has_answered();
+  if (frame.type == NGHTTP2_RST_STREAM && is_in_vain) return guard_.allow_reset(now);
+  return guard_.allow_idle_frame(now);
+}
+
+/// Frames that nghttp2 skips without a word (of unknown types, on streams that are closed).
+bool Http2Connection::allows_unaccounted() noexcept {
+  constexpr std::uint64_t kPerFrame = 1024;
+  const TimePoint now = worker().loop().now();
+  while (received_ > accounted_ + kPerFrame) {
+    accounted_ += kPerFrame;
+    if (!guard_.allow_idle_frame(now)) return false;
+  }
+  return true;
+}
+
+void Http2Connection::begin_section(std::int32_t stream) noexcept {
+  section_stream_ = stream;
+  section_deadline_ = worker().loop().now() + config().limits.header_timeout;
+}
+
+void Http2Connection::end_section(std::int32_t stream) noexcept {
+  if (stream == section_stream_) section_deadline_ = kNever;
 }
 
 /// Those whose client has not taken the request back in the same breath.

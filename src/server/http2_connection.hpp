@@ -53,6 +53,10 @@ class Http2Connection final : public ClientConnection {
 
   void start_session();
   bool receive();
+  bool allows(const nghttp2_frame_hd& frame, const Http2Exchange* exchange) noexcept;
+  bool allows_unaccounted() noexcept;
+  void begin_section(std::int32_t stream) noexcept;
+  void end_section(std::int32_t stream) noexcept;
   void open_exchanges();
   Task<void> serve(Http2Exchange& exchange);
   Task<void> send_output();
@@ -83,12 +87,16 @@ class Http2Connection final : public ClientConnection {
   std::size_t output_begin_ = 0;
   std::size_t output_end_ = 0;
 
+  std::uint64_t received_ = 0;
+  std::uint64_t accounted_ = 0;  // Of these: of frames that the session told us of.
+  std::int32_t section_stream_ = 0;
   TimePoint section_deadline_;  // kNever: no request head is incomplete.
   TimePoint idle_since_;
   TimePoint goodbye_at_ = kNever;  // When the second GOAWAY of a drain is due.
   bool has_requests_ = false;      // Had any.
   bool is_broken_ = false;         // Nothing can be sent any more.
   bool is_sent_away_ = false;
+  bool is_tired_ = false;    // There is more to receive, in a later turn.
   bool is_leaving_ = false;  // A time limit was met: it ends with what is sent.
 };
 

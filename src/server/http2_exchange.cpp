@@ -66,7 +66,13 @@ Task<void> Http2Exchange::run() {
   }
 
   // 3. Its content, as the client takes it.
-  if (is_head_submitted_) co_await send().under(context_->scope());
+  if (is_head_submitted_) {
+    try {
+      co_await send().under(context_->scope());
+    } catch (const std::exception& bug) {
+      cut(connection_.worker().shared().failure_of_bug(bug, *context_));
+    }
+  }
 
   // 4. What runs beside it, and those who wait for the end. The other half of a tunnel goes on.
   if (is_tunnel_ && !is_cut_) co_await context_->scope().join();
@@ -134,7 +140,8 @@ void Http2Exchange::begin_sending(Response&& response) {
   if (!response_.headers.contains(Field::date)) {
     lines.add_copied("date", connection_.worker().date());
   }
-  const bool has_content = is_tunnel_ || (allows_content(response_) && response_.body.size() != 0);
+  // A source of no bytes may still have trailers.
+  const bool has_content = is_tunnel_ || (allows_content(response_) && !response_.body.empty());
   progressed_at_ = connection_.worker().loop().now();
   is_head_submitted_ = connection_.submit_response(*this, lines, has_content);
 }
@@ -165,6 +172,7 @@ Task<void> Http2Exchange::send() {
       }
       chunk_ = std::move(*read);
       has_content_ended_ = chunk_.empty();
+      progressed_at_ = env.executor->now();  // Until here nobody waited for the client.
       if (is_open_) connection_.resume(*this);
       continue;
     }
@@ -174,6 +182,11 @@ Task<void> Http2Exchange::send() {
     const bool is_stuck = env.executor->now() - progressed_at_ >= patience;
     if (wake == Wake::timeout && is_stuck) cut(Error(Errc::idle_timeout, Origin::client));
   }
+}
+
+void Http2Exchange::give_up(Error error) {
+  cut(std::move(error));
+  progress_.set();
 }
 
 /// Content that is there already, where the last piece is used up.
@@ -258,7 +271,11 @@ void Http2Exchange::settle() noexcept {
 
 void Http2Exchange::consumed(std::size_t bytes) noexcept { connection_.consume(*this, bytes); }
 
-void Http2Exchange::send_continue() { connection_.submit_interim(*this, Status::continue_, {}); }
+void Http2Exchange::send_continue() {
+  if (is_open_ && !is_head_submitted_) {
+    connection_.submit_interim(*this, Status::continue_, {});
+  }
+}
 
 Task<Result<>> Http2Exchange::send_interim(Status status, Headers headers) {
   if (is_open_ && !is_head_submitted_) connection_.submit_interim(*this, status, headers);

@@ -43,6 +43,9 @@ class Http2Exchange final : public Exchange {
   /// These are they.
   std::string_view provided() const noexcept { return provided_.view(); }
   void sent(const nghttp2_frame& frame) noexcept;
+  /// What was begun cannot be sent.
+  void give_up(Error error);
+  bool has_answered() const noexcept { return is_head_submitted_; }
   void closed() noexcept;
 
   // --- For its connection.

@@ -70,8 +70,9 @@ bool Http2RequestBody::take(Chunk& chunk) {
   const std::size_t size = first.size;
   const std::string_view bytes(first.buffer.data(), size);
   chunk = Chunk(std::move(first.buffer), bytes);
-  if (++taken_ == pieces_.size()) {
-    pieces_.clear();
+  constexpr std::size_t kMostTaken = 64;  // Moving the others down is worth it.
+  if (++taken_ == pieces_.size() || taken_ == kMostTaken) {
+    pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(taken_));
     taken_ = 0;
   }
   held_ -= size;

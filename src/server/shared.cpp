@@ -15,6 +15,11 @@ Response GatewayShared::answer_bug(const std::exception& bug, const Context& con
   return Response::problem(Status::internal_server_error, "The gateway failed.");
 }
 
+Error GatewayShared::failure_of_bug(const std::exception& bug, const Context& context) const {
+  static_cast<void>(answer_bug(bug, context));
+  return Error(Errc::cancelled, Origin::gateway, "its content threw");
+}
+
 void GatewayShared::render(const Context& context, Response& response) const {
   if (options.render_error) {
     options.render_error(context, response);

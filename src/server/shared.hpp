@@ -35,6 +35,8 @@ struct GatewayShared {
 
   /// What a client gets where a handler threw; the log gets the rest.
   Response answer_bug(const std::exception& bug, const Context& context) const;
+  /// The same where the answer has begun: what its exchange ends with.
+  Error failure_of_bug(const std::exception& bug, const Context& context) const;
   /// Gives a failure that wants it its content: the host's, or a problem document.
   void render(const Context& context, Response& response) const;
 

@@ -27,8 +27,6 @@ constexpr std::int32_t kConnectionWindow = 4 << 20;
 constexpr std::uint32_t kSectionSize = 64u << 10;
 /// Until the target has said how many it takes (RFC 9113 section 6.5.2 advises no fewer).
 constexpr std::size_t kAssumedStreams = 100;
-/// Largest section that is sent: what a listener took, and what middlewares have added.
-constexpr std::size_t kSentSection = std::size_t{256} << 10;
 /// Receives before others have their turn.
 constexpr int kReceivesPerTurn = 16;
 /// Frames without content that a target may send in a second, beside those that answer ours.
@@ -210,7 +208,6 @@ namespace {
 codec::Http2SessionPtr make_session(Http2Connection& connection) {
   static const codec::Http2CallbacksPtr callbacks = Http2Callbacks::make();
   const codec::Http2OptionPtr options = codec::make_http2_options();
-  nghttp2_option_set_max_send_header_block_length(options.get(), kSentSection);
   nghttp2_session* session = nullptr;
   if (nghttp2_session_client_new3(&session, callbacks.get(), &connection, options.get(),
                                   codec::http2_memory()) != 0) {
@@ -339,8 +336,8 @@ void Http2Connection::flush() noexcept {
 bool Http2Connection::send_some() {
   if (output_.empty()) gather();
   if (output_.empty() || is_dead_) return false;
+  sent_id_ = gathered_id_;  // Also where it fails: a part may have left before.
   const net::IoResult result = output_.send(*stream_);
-  if (result.kind == Kind::bytes || result.kind == Kind::would_block) sent_id_ = gathered_id_;
   if (result.kind == Kind::bytes) return true;
   if (result.kind == Kind::would_block) {
     is_stalled_ = true;

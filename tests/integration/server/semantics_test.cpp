@@ -406,6 +406,45 @@ TEST_CASE("what a handler throws is a 500 that tells nothing, and the connection
   CHECK(log.find("secret") != std::string::npos);
 }
 
+namespace {
+
+Task<void> wait_until_cancelled() {
+  Event never;
+  [[maybe_unused]] const Wake wake = co_await never.wait();
+}
+
+}  // namespace
+
+TEST_CASE("content that throws cuts the answer; what runs beside it is awaited") {
+  /// Says something, then throws.
+  class Throwing final : public BodySource {
+   public:
+    Task<Result<Chunk>> read() override {
+      if (std::exchange(has_spoken_, true)) throw std::runtime_error("secret");
+      co_return Chunk::of_static("some");
+    }
+
+   private:
+    bool has_spoken_ = false;
+  };
+  Router router;
+  router.get("/", [](Context& ctx) -> Task<Response> {
+    ctx.spawn(wait_until_cancelled());
+    Response response;
+    response.body = Body(*new Throwing());
+    co_return response;
+  });
+  GatewayOptions options;
+  options.log = [](LogLevel, std::string_view) {};
+  Served served(std::move(router), {}, std::move(options));
+  SocketPeer client = served.dial();
+  client.write(kGet);
+  CHECK_FALSE(client.read_message().is_complete);
+  const Ended ended = served.endings().next();
+  CHECK(ended.status == 200);
+  CHECK(ended.error == Errc::cancelled);
+}
+
 TEST_CASE("an unknown path is a 404 and a wrong method a 405 that names the right ones") {
   Router router;
   router.get("/a", [](Context&) -> Task<Response> { co_return Response(Status::no_content); });
