@@ -3,19 +3,27 @@
 
 #include <chrono>
 
+#include "gatewaykit/core/async.hpp"
 #include "server/worker.hpp"
 
 namespace gatewaykit::server {
 
 Task<void> ClientConnection::linger() {
-  constexpr std::size_t kMost = 256 * 1024;
+  // As much as a client may be sending at full speed: with a reset it would lose the answer.
+  constexpr std::size_t kMost = std::size_t{16} << 20;
+  constexpr std::size_t kPerTurn = std::size_t{256} << 10;
   stream_->shutdown_send();
   const TimePoint deadline = worker_.loop().now() + std::chrono::seconds(2);
-  for (std::size_t taken = 0; taken < kMost;) {
+  std::size_t taken = 0;
+  for (std::size_t turn_end = kPerTurn; taken < kMost;) {
     input_.drop(input_.pending().size());
     const net::IoResult result = input_.receive(*stream_, 16 * 1024);
     if (result.kind == net::IoResult::Kind::bytes) {
       taken += result.count;
+      if (taken < turn_end) continue;
+      turn_end = taken + kPerTurn;
+      const Result<> turn = co_await next_turn();
+      if (!turn || worker_.loop().now() >= deadline) co_return;
       continue;
     }
     if (result.kind != net::IoResult::Kind::would_block) co_return;
