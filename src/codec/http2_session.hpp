@@ -6,8 +6,11 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
+#include <string_view>
 
 namespace gatewaykit::codec {
 
@@ -29,6 +32,14 @@ Http2CallbacksPtr make_http2_callbacks();
 /// Options that every session of ours has: windows open when we say so, and no stream is kept once
 /// it is closed.
 Http2OptionPtr make_http2_options();
+
+/// Bytes in front of each frame (RFC 9113 section 4.1).
+inline constexpr std::size_t kHttp2FrameHead = 9;
+
+/// Bytes as nghttp2 hands them out.
+inline std::string_view as_text(const std::uint8_t* bytes, std::size_t size) noexcept {
+  return {reinterpret_cast<const char*>(bytes), size};
+}
 
 /// Blocks of this thread's pool, for nghttp2_session_*_new3.
 nghttp2_mem* http2_memory() noexcept;

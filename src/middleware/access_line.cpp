@@ -69,7 +69,7 @@ void add_error(JsonLine& line, const Error& error) {
 
 AccessLine::AccessLine(std::vector<std::string> redact) : redact_(std::move(redact)) {
   for (std::string& name : redact_) {
-    std::transform(name.begin(), name.end(), name.begin(), to_lower);
+    lower(name);
     if (name.size() <= kLongestName) sizes_ |= std::uint64_t{1} << name.size();
   }
 }

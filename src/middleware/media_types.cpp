@@ -22,7 +22,7 @@ bool ends_with(std::string_view text, std::string_view lower) noexcept {
 
 bool MediaTypes::add(std::string_view given) {
   std::string pattern(given);
-  std::transform(pattern.begin(), pattern.end(), pattern.begin(), to_lower);
+  lower(pattern);
   const std::string_view text = pattern;
   if (text.starts_with("*+")) {
     const std::string_view suffix = text.substr(2);

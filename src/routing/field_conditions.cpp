@@ -32,7 +32,7 @@ std::optional<std::string> problem_of(const FieldCondition& condition) {
 /// Names in lower case, values trimmed as Headers trims them, sorted, each once.
 void canonicalise(std::vector<FieldCondition>& conditions) {
   for (FieldCondition& condition : conditions) {
-    std::transform(condition.name.begin(), condition.name.end(), condition.name.begin(), to_lower);
+    lower(condition.name);
     if (condition.value) condition.value = std::string(trim_ows(*condition.value));
   }
   const auto key = [](const FieldCondition& c) { return std::tie(c.name, c.value); };

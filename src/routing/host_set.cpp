@@ -69,7 +69,7 @@ std::optional<HostId> HostSet::add(std::string_view pattern, std::vector<std::st
     return std::nullopt;
   }
   std::string key(pattern.substr(suffix ? 1 : 0));
-  std::transform(key.begin(), key.end(), key.begin(), to_lower);
+  lower(key);
   if (suffix) longest_suffix_ = std::max(longest_suffix_, name.size() + 1);
   if (words_.empty()) words_.push_back(0);  // No host's id is kAnyHost.
   const auto [entry, fresh] = ids_.try_emplace(key, static_cast<HostId>(words_.size()));

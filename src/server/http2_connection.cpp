@@ -16,20 +16,18 @@
 
 namespace gatewaykit::server {
 
+using codec::as_text;
+using codec::kHttp2FrameHead;
+
 namespace {
 
 constexpr int kReceivesPerTurn = 16;
 constexpr std::size_t kReceiveRoom = std::size_t{16} << 10;
 /// What leaves in one send, about.
 constexpr std::size_t kOutputSize = std::size_t{64} << 10;
-constexpr std::size_t kFrameHead = 9;
 /// Between the two GOAWAYs of a drain: requests that are under way when the first one leaves are
 /// still served (RFC 9113 section 6.8).
 constexpr Duration kGoodbyeDelay = std::chrono::milliseconds(500);
-
-std::string_view text(const std::uint8_t* bytes, std::size_t size) noexcept {
-  return {reinterpret_cast<const char*>(bytes), size};
-}
 
 }  // namespace
 
@@ -71,7 +69,7 @@ struct Http2Connection::Callbacks {
   static int on_begin_frame(nghttp2_session* session, const nghttp2_frame_hd* head, void* data) {
     return guarded([&] {
       Http2Connection& connection = self(data);
-      connection.accounted_ += kFrameHead + head->length;
+      connection.accounted_ += kHttp2FrameHead + head->length;
       if (!connection.allows(*head, exchange(session, head->stream_id))) connection.send_away();
       return 0;
     });
@@ -95,7 +93,7 @@ struct Http2Connection::Callbacks {
                        std::size_t value_size, std::uint8_t, void*) {
     return guarded([&] {
       if (Http2Exchange* const found = exchange(session, frame->hd.stream_id)) {
-        found->add_line(text(name, name_size), text(value, value_size));
+        found->add_line(as_text(name, name_size), as_text(value, value_size));
       }
       return 0;
     });
@@ -115,7 +113,7 @@ struct Http2Connection::Callbacks {
       if (!is_section && frame->hd.type != NGHTTP2_DATA) return 0;
       Http2Exchange* const found = exchange(session, frame->hd.stream_id);
       if (found == nullptr) return 0;
-      found->count_received(frame->hd.length + kFrameHead);
+      found->count_received(frame->hd.length + kHttp2FrameHead);
       const bool ends_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
       if (!is_section) {
         if (ends_stream) found->end_content();
@@ -136,7 +134,7 @@ struct Http2Connection::Callbacks {
       Http2Exchange* const found = exchange(session, stream);
       if (found != nullptr) {
         self(data).guard_.note_work();
-        found->receive(text(bytes, size));
+        found->receive(as_text(bytes, size));
       } else {
         nghttp2_session_consume_connection(session, size);
       }
@@ -175,8 +173,8 @@ struct Http2Connection::Callbacks {
                              std::size_t size, nghttp2_data_source* source, void* data) {
     return guarded([&] {
       // It would go on as long as there is content and a window, however full the output is.
-      if (!self(data).has_room(kFrameHead + size)) return int{NGHTTP2_ERR_WOULDBLOCK};
-      self(data).append_output(text(head, kFrameHead));
+      if (!self(data).has_room(kHttp2FrameHead + size)) return int{NGHTTP2_ERR_WOULDBLOCK};
+      self(data).append_output(as_text(head, kHttp2FrameHead));
       self(data).append_output(
           static_cast<Http2Exchange*>(source->ptr)->provided().substr(0, size));
       return 0;
@@ -481,7 +479,7 @@ bool Http2Connection::fill_output() {
     const std::uint8_t* bytes = nullptr;
     const ssize_t size = nghttp2_session_mem_send(session_.get(), &bytes);
     if (size < 0) is_broken_ = true;
-    if (size > 0) append_output(text(bytes, static_cast<std::size_t>(size)));
+    if (size > 0) append_output(as_text(bytes, static_cast<std::size_t>(size)));
     // Content goes past what it returns (send_data_callback).
     if (size <= 0) break;
   }

@@ -14,12 +14,6 @@
 
 namespace gatewaykit::server {
 
-namespace {
-
-constexpr std::size_t kFrameHead = 9;  // RFC 9113 section 4.1.
-
-}  // namespace
-
 Http2Exchange::Http2Exchange(Http2Connection& connection, std::int32_t stream)
     : Exchange(connection),
       connection_(connection),
@@ -241,7 +235,7 @@ void Http2Exchange::cut(Error error) {
 }
 
 void Http2Exchange::sent(const nghttp2_frame& frame) noexcept {
-  bytes_out_ += frame.hd.length + kFrameHead;
+  bytes_out_ += frame.hd.length + codec::kHttp2FrameHead;
   progressed_at_ = connection_.worker().loop().now();
   if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return;
   is_sent_ = true;

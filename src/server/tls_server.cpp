@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "http/scan.hpp"
 #include "server/ocsp_staple.hpp"
 #include "server/ticket_keys.hpp"
 
@@ -17,18 +18,11 @@ namespace {
 constexpr std::string_view kProtocols = "\x02h2\x08http/1.1";
 constexpr std::string_view kOnlyHttp1 = kProtocols.substr(3);
 
-std::string lowered(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
-
 /// "a.test" of "A.test:8443" and of "a.test.".
 std::string host_of(std::string_view authority) {
   if (authority.empty() || authority.front() == '[') return std::string(authority);
-  std::string host = lowered(authority.substr(0, authority.find(':')));
+  std::string host(authority.substr(0, authority.find(':')));
+  lower(host);
   if (host.ends_with('.')) host.pop_back();
   return host;
 }

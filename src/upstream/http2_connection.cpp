@@ -17,6 +17,7 @@ namespace gatewaykit::upstream {
 
 namespace {
 
+using codec::as_text;
 using Kind = net::IoResult::Kind;
 
 constexpr std::size_t kInput = std::size_t{64} << 10;
@@ -36,10 +37,6 @@ constexpr Duration kBudgetTime = std::chrono::seconds(1);
 /// A target that says nothing for so long while it has work is asked whether it is there.
 constexpr Duration kPingAfter = std::chrono::seconds(15);
 constexpr Duration kPingPatience = std::chrono::seconds(10);
-
-std::string_view as_text(const std::uint8_t* data, std::size_t size) noexcept {
-  return {reinterpret_cast<const char*>(data), size};
-}
 
 /// Resumed once all else of this turn was, also where there is nothing else yet.
 struct TurnEnd {
@@ -167,11 +164,10 @@ struct Http2Callbacks {
 
   static int send_data(nghttp2_session* session, nghttp2_frame* frame, const std::uint8_t* head,
                        std::size_t size, nghttp2_data_source*, void* user) try {
-    constexpr std::size_t kFrameHead = 9;
     Http2Stream* const its = stream(session, frame->hd.stream_id);
     if (its == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     Http2Output& output = self(user).output_;
-    output.append(as_text(head, kFrameHead));
+    output.append(as_text(head, codec::kHttp2FrameHead));
     output.append(its->take_provided(size));
     return output.is_full() ? NGHTTP2_ERR_PAUSE : 0;
   } catch (const std::bad_alloc&) {

@@ -55,12 +55,6 @@ void Http2Upload::begin(const codec::BodyFraming& framing, Body& body) {
   pull_ready();
 }
 
-void Http2Upload::begin_tunnel(Body& body) {
-  framing_ = Framing::until_close;
-  body_ = std::move(body);
-  owns_body_ = true;
-}
-
 bool Http2Upload::return_body(Body& body) {
   if (!std::exchange(owns_body_, false)) return true;
   body = std::move(body_);

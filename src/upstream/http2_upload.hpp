@@ -30,8 +30,6 @@ class Http2Upload {
 
   /// Takes `body` over where there is content, and looks at what is there of it.
   void begin(const codec::BodyFraming& framing, Body& body);
-  /// All that `body` yields from now on: a tunnel's bytes.
-  void begin_tunnel(Body& body);
 
   /// There is, or was, content to send.
   bool has_content() const noexcept { return owns_body_; }
