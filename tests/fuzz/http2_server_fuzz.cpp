@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Feeds a gateway with what a client of HTTP/2 sends behind its preface, over a real socket.
+// Feeds a gateway with what a client of HTTP/2 sends behind its preface, over a real socket: one of
+// the Unix domain, since thousands of connections a second would use up the ports of loopback.
 // Whatever that is, the connection ends, what the gateway sends is a sequence of whole frames, and
 // the next client is served.
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -37,16 +38,18 @@ class Served {
   Served() : gateway_(routes(), options()) {
     uv_loop_init(&loop_);
     gateway_.attach(&loop_);
-    port_ = gateway_.listen("127.0.0.1:0");
+    gateway_.listen("unix:" + path_);
     gateway_.start();
   }
+  ~Served() { std::filesystem::remove(path_); }
+  Served(const Served&) = delete;
+  Served& operator=(const Served&) = delete;
 
   int connect() const {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port_);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
     fuzz::require(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0,
                   "the gateway listens");
     return fd;
@@ -66,9 +69,10 @@ class Served {
     return options;
   }
 
+  const std::string path_ =
+      std::filesystem::temp_directory_path() / ("gatewaykit-fuzz-" + std::to_string(getpid()));
   uv_loop_t loop_{};
   Gateway gateway_;
-  std::uint16_t port_ = 0;
 };
 
 /// Sends what there is room for, and collects what comes; false once the gateway has closed.
