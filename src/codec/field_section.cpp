@@ -24,6 +24,7 @@ constexpr std::uint32_t narrow(std::ptrdiff_t offset) noexcept {
 
 void FieldSection::begin(std::size_t offset) noexcept {
   lines_.clear();
+  has_odd_blanks_ = false;
   begin_ = at_ = offset;
   partial_ = Partial();
 }
@@ -119,7 +120,10 @@ ParseResult FieldSection::fail_name(const char* at, const Partial& line) noexcep
 
 inline void FieldSection::add_line(const char* base, const Partial& line, const char* end) {
   const char* const value = base + line.value_begin;
+  const char* const line_end = end;
   while (end != value && is_ows(end[-1])) --end;
+  if (end != line_end || line.value_begin != line.name_end + 2 || value[-1] != ' ') [[unlikely]]
+    has_odd_blanks_ = true;
   const std::uint32_t name_size = line.name_end - line.name_begin;
   lines_.push_back({line.name_begin, line.value_begin, narrow(end - value),
                     static_cast<std::uint16_t>(name_size),
@@ -129,11 +133,18 @@ inline void FieldSection::add_line(const char* base, const Partial& line, const 
 void FieldSection::copy_to(Headers& headers, std::string_view buffer) {
   const std::string_view section = buffer.substr(begin_, at_ - begin_);
   headers.reserve(lines_.size() + kSpareLines, section.size() + kSpareBytes);
-  const std::uint32_t shift = headers.add_section(section) - static_cast<std::uint32_t>(begin_);
-  for (const Line& line : lines_) {
-    if (line.is_dropped) continue;
-    headers.add_line_at(line.field, line.name_offset + shift, line.name_size,
-                        line.value_offset + shift, line.value_size);
+  if (has_odd_blanks_) {
+    for (const Line& line : lines_) {
+      if (line.is_dropped) continue;
+      headers.add_checked(line.field, line.name_in(buffer), line.value_in(buffer));
+    }
+  } else {
+    const std::uint32_t shift = headers.add_section(section) - static_cast<std::uint32_t>(begin_);
+    for (const Line& line : lines_) {
+      if (line.is_dropped) continue;
+      headers.add_line_at(line.field, line.name_offset + shift, line.name_size,
+                          line.value_offset + shift, line.value_size);
+    }
   }
   clear();
 }

@@ -43,7 +43,8 @@ class FieldSection {
 
   std::span<Line> lines() noexcept { return lines_; }
   std::size_t end() const noexcept { return at_; }
-  /// Adds the lines that were not dropped, with one copy, and gives the list of lines back.
+  /// Adds the lines that were not dropped, with one copy unless blanks stand where few senders put
+  /// them, and gives the list of lines back.
   /// `headers` gets some spare room for what a gateway adds.
   void copy_to(Headers& headers, std::string_view buffer);
   void clear() noexcept { lines_ = Lines(); }
@@ -65,6 +66,7 @@ class FieldSection {
   void add_line(const char* base, const Partial& line, const char* end);
 
   Lines lines_;
+  bool has_odd_blanks_ = false;  // A line is not `name: value` as it stands.
   ParseError error_;
   std::size_t begin_ = 0;
   std::size_t at_ = 0;  // The first byte that was not looked at yet.

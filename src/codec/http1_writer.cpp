@@ -21,9 +21,8 @@ bool usually_has_content(const Method& method) noexcept {
 }
 
 void append_fields(ByteWriter& writer, const Headers& headers) {
-  for (const FieldLine line : headers) {
-    if (!belongs_to_hop(line.field)) writer.append_field(line.name, line.value);
-  }
+  headers.visit_text([](Field field) { return belongs_to_hop(field); },
+                     [&writer](std::string_view lines) { writer.append(lines); });
 }
 
 void append_framing(ByteWriter& writer, const BodyFraming& framing) {
@@ -67,9 +66,7 @@ void append_status_line(ByteWriter& writer, Status status) {
   }
   writer.append("HTTP/1.1 ");
   writer.append_decimal(static_cast<std::uint64_t>(code(status)));
-  writer.append(" ");
-  writer.append(reason_phrase(status));
-  writer.append(kLineEnd);
+  writer.append_all({" ", reason_phrase(status), kLineEnd});
 }
 
 char* put_two(char* to, int number) noexcept {
@@ -98,12 +95,8 @@ void ByteWriter::append_decimal(std::uint64_t number) {
 }
 
 void write_request_head(ByteWriter& writer, const RequestParts& parts) {
-  writer.append(parts.method.name());
-  writer.append(" ");
-  writer.append(parts.target);
-  writer.append(" HTTP/1.1\r\nHost: ");
-  writer.append(parts.authority);
-  writer.append(kLineEnd);
+  writer.append_all(
+      {parts.method.name(), " ", parts.target, " HTTP/1.1\r\nHost: ", parts.authority, kLineEnd});
   append_fields(writer, parts.headers);
   const bool is_empty = parts.framing.kind == Kind::none && usually_has_content(parts.method);
   append_framing(writer, is_empty ? BodyFraming::of_length(0) : parts.framing);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <ctime>
+#include <initializer_list>
 #include <string_view>
 #include <utility>
 
@@ -34,14 +35,19 @@ class ByteWriter {
     if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
   }
   void append_decimal(std::uint64_t number);
+  /// The same as one after the other, with one look at the room that is left.
+  void append_all(std::initializer_list<std::string_view> pieces) {
+    std::size_t size = 0;
+    for (const std::string_view piece : pieces) size += piece.size();
+    char* to = extend(size);
+    for (const std::string_view piece : pieces) {
+      if (!piece.empty()) std::memcpy(to, piece.data(), piece.size());
+      to += piece.size();
+    }
+  }
   /// `name: value` and the line end.
   void append_field(std::string_view name, std::string_view value) {
-    char* to = extend(name.size() + value.size() + 4);
-    if (!name.empty()) std::memcpy(to, name.data(), name.size());
-    to += name.size();
-    std::memcpy(to, ": ", 2);
-    if (!value.empty()) std::memcpy(to + 2, value.data(), value.size());
-    std::memcpy(to + 2 + value.size(), "\r\n", 2);
+    append_all({name, ": ", value, "\r\n"});
   }
 
  private:

@@ -199,7 +199,7 @@ void Headers::free_block() noexcept { pool_deallocate(block_, block_size()); }
 Headers::Retired Headers::make_room(std::size_t lines, std::size_t bytes) {
   if (has_room(lines, bytes)) return {};
   std::size_t live = 0;
-  for (const FieldLine line : *this) live += line.name.size() + line.value.size();
+  for (const FieldLine line : *this) live += line.name.size() + line.value.size() + kLineSigns;
   if (lines > kMaxBytes || bytes > kMaxBytes || live + bytes > kMaxBytes) {
     throw std::length_error("a header section of more than 1 GiB");
   }
@@ -223,13 +223,16 @@ Headers::Retired Headers::make_room(std::size_t lines, std::size_t bytes) {
 }
 
 Headers::Entry Headers::store(Field field, std::string_view name, std::string_view value) noexcept {
-  char* const to = bytes() + bytes_used_;
+  char* to = bytes() + bytes_used_;
   std::memcpy(to, name.data(), name.size());
+  std::memcpy(to += name.size(), ": ", 2);
   // An empty view may have no address, which memcpy does not take.
-  if (!value.empty()) std::memcpy(to + name.size(), value.data(), value.size());
-  const Entry entry{bytes_used_, bytes_used_ + narrow(name.size()), narrow(value.size()),
+  if (!value.empty()) std::memcpy(to + 2, value.data(), value.size());
+  std::memcpy(to + 2 + value.size(), "\r\n", 2);
+  const std::uint32_t value_offset = bytes_used_ + narrow(name.size()) + 2;
+  const Entry entry{bytes_used_, value_offset, narrow(value.size()),
                     static_cast<std::uint16_t>(name.size()), field};
-  bytes_used_ += narrow(name.size() + value.size());
+  bytes_used_ = value_offset + narrow(value.size()) + kLineEnd;
   return entry;
 }
 
@@ -306,7 +309,7 @@ bool Headers::try_set(std::string_view name, std::string_view value) {
 }
 
 void Headers::set_checked(Field field, std::string_view name, std::string_view value) {
-  const Retired old = make_room(1, name.size() + value.size());
+  const Retired old = make_room(1, name.size() + value.size() + kLineSigns);
   const std::uint32_t first = find(field, name, 0);
   entries()[first] = store(field, name, value);
   if (first == count_) {
@@ -337,11 +340,11 @@ void Headers::clear() noexcept {
 }
 
 void Headers::reserve(std::size_t lines, std::size_t bytes) {
-  const Retired old = make_room(lines, bytes);
+  const Retired old = make_room(lines, bytes + lines * kLineSigns);
 }
 
 void Headers::add_checked(Field field, std::string_view name, std::string_view value) {
-  const std::size_t size = name.size() + value.size();
+  const std::size_t size = name.size() + value.size() + kLineSigns;
   if (!has_room(1, size)) [[unlikely]] {
     const Retired old = make_room(1, size);
     entries()[count_] = store(field, name, value);
@@ -362,6 +365,7 @@ std::uint32_t Headers::add_section(std::string_view section) noexcept {
 void Headers::add_line_at(Field field, std::uint32_t name_offset, std::size_t name_size,
                           std::uint32_t value_offset, std::size_t value_size) noexcept {
   assert(has_room(1, 0) && name_size <= kMaxNameSize);
+  assert(value_offset == name_offset + name_size + 2);
   entries()[count_] = Entry{name_offset, value_offset, narrow(value_size),
                             static_cast<std::uint16_t>(name_size), field};
   ++count_;

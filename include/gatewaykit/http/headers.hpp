@@ -158,17 +158,22 @@ class GATEWAYKIT_EXPORT Headers {
   Iterator begin() const noexcept { return {this, 0}; }
   Iterator end() const noexcept { return {this, count_}; }
 
-  /// For codecs, which have checked the bytes already: room for `bytes` more of names and values
-  /// and `lines` more entries in one allocation, then lines that are added without another check
-  /// (a name of at most 65,535 bytes, a value without blanks around it).
+  /// For codecs, which have checked the bytes already: room for `lines` more lines with `bytes` of
+  /// names and values in one allocation, then lines that are added without another check (a name of
+  /// at most 65,535 bytes, a value without blanks around it).
   void reserve(std::size_t lines, std::size_t bytes);
   void add_checked(Field field, std::string_view name, std::string_view value);
   void set_checked(Field field, std::string_view name, std::string_view value);
   /// The same with one copy for many lines: a whole field section is added as bytes (its offset is
-  /// returned), then lines as places in it. Reserve before; add no other line in between.
+  /// returned), then lines as places in it, each `name: value CRLF` without other blanks. Reserve
+  /// before; add no other line in between.
   std::uint32_t add_section(std::string_view section) noexcept;
   void add_line_at(Field field, std::uint32_t name_offset, std::size_t name_size,
                    std::uint32_t value_offset, std::size_t value_size) noexcept;
+  /// For codecs that write `name: value CRLF`: calls `visit(std::string_view text)` with as many
+  /// lines at once as lie one behind the other, but those with `is_left_out(Field)`.
+  template <class IsLeftOut, class Visit>
+  void visit_text(IsLeftOut is_left_out, Visit visit) const;
 
  private:
   struct Entry {
@@ -178,6 +183,9 @@ class GATEWAYKIT_EXPORT Headers {
     std::uint16_t name_size;
     Field field;
   };
+  // Each line lies as it is written: ": " stands between name and value, CRLF behind.
+  static constexpr std::uint32_t kLineEnd = 2;
+  static constexpr std::uint32_t kLineSigns = 4;
 
   // Memory that was given up, kept until the arguments of a call, which may lie in it, are copied.
   class Retired {
@@ -206,7 +214,7 @@ class GATEWAYKIT_EXPORT Headers {
     return entry_capacity_ - count_ >= lines && byte_capacity_ - bytes_used_ >= bytes;
   }
   [[nodiscard]] Retired make_room(std::size_t lines, std::size_t bytes);
-  // Copies the bytes of a line behind the others; there is room.
+  // Copies a line behind the others; there is room.
   Entry store(Field field, std::string_view name, std::string_view value) noexcept;
 
   // One block: entry_capacity_ entries, then byte_capacity_ bytes.
@@ -229,6 +237,22 @@ std::size_t Headers::remove_if(Predicate predicate) {
   const std::size_t removed = count_ - kept;
   count_ = kept;
   return removed;
+}
+
+template <class IsLeftOut, class Visit>
+void Headers::visit_text(IsLeftOut is_left_out, Visit visit) const {
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    const Entry& entry = entries()[i];
+    if (is_left_out(entry.field)) continue;
+    if (entry.name_offset != end) {
+      if (begin != end) visit(std::string_view(bytes() + begin, end - begin));
+      begin = entry.name_offset;
+    }
+    end = entry.value_offset + entry.value_size + kLineEnd;
+  }
+  if (begin != end) visit(std::string_view(bytes() + begin, end - begin));
 }
 
 }  // namespace gatewaykit

@@ -201,14 +201,37 @@ TEST_CASE("setting the same field again and again does not grow the memory for e
 TEST_CASE("a section is added by a codec with one copy") {
   Headers headers;
   headers.add("zero", "0");
-  const std::string section = "Host: a\r\nX-B:  c\r\n";
+  const std::string section = "Host: a\r\nX-B: c\r\n";
   headers.reserve(2, section.size());
   const std::uint32_t at = headers.add_section(section);
   headers.add_line_at(Field::host, at, 4, at + 6, 1);
-  headers.add_line_at(Field::other, at + 9, 3, at + 15, 1);
+  headers.add_line_at(Field::other, at + 9, 3, at + 14, 1);
   headers.add("last", "9");
   for (int i = 0; i < 20; ++i) headers.add("more", std::string(50, 'm'));
   headers.remove("more");
   CHECK(text_of(headers) == "zero: 0\nHost: a\nX-B: c\nlast: 9\n");
   CHECK(headers.get(Field::host) == "a");
+}
+
+TEST_CASE("lines that lie one behind the other are visited as one text") {
+  const auto texts_of = [](const Headers& headers) {
+    std::vector<std::string> texts;
+    headers.visit_text([](Field field) { return field == Field::connection; },
+                       [&texts](std::string_view text) { texts.emplace_back(text); });
+    return texts;
+  };
+  Headers headers;
+  CHECK(texts_of(headers).empty());
+  headers.add("a", "1");
+  headers.add("b", "");
+  headers.add("Connection", "x");
+  headers.add("c", " 3 ");
+  CHECK(texts_of(headers) == std::vector<std::string>{"a: 1\r\nb: \r\n", "c: 3\r\n"});
+  headers.remove("a");
+  headers.set("b", "2");
+  CHECK(texts_of(headers) == std::vector<std::string>{"b: 2\r\n", "c: 3\r\n"});
+  CHECK(texts_of(headers.clone()) == texts_of(headers));
+  headers.remove("b");
+  headers.remove("c");
+  CHECK(texts_of(headers).empty());
 }
