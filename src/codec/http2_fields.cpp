@@ -17,8 +17,9 @@ bool is_pseudo(std::string_view name) noexcept { return !name.empty() && name.fr
 
 bool is_upper(char c) noexcept { return c >= 'A' && c <= 'Z'; }
 
-/// RFC 9113 section 8.2.1.
-bool is_name(std::string_view name) noexcept {
+/// RFC 9113 section 8.2.1: a token in lower case. `field` is what the name was found to be.
+bool is_name(Field field, std::string_view name) noexcept {
+  if (field != Field::other) return name == name_of(field);
   return is_token(name) && std::none_of(name.begin(), name.end(), is_upper);
 }
 
@@ -35,7 +36,7 @@ bool Http2Section::count(std::string_view name, std::string_view value) noexcept
 }
 
 void Http2Section::add(Field field, std::string_view name, std::string_view value) {
-  if (!is_name(name)) return refuse("a field name is malformed");
+  if (!is_name(field, name)) return refuse("a field name is malformed");
   if (!is_field_value(value)) return refuse("a field value holds a control character");
   headers_.add_checked(field, name, trim_ows(value));
 }
@@ -60,7 +61,7 @@ void Http2RequestHead::add_line(std::string_view name, std::string_view value) {
   const Field field = field_of(name);
   if (belongs_to_hop(field)) return add_hop(field, value);
   if (field == Field::cookie) {
-    if (!is_name(name) || !is_field_value(value)) return refuse("a cookie is malformed");
+    if (!is_name(field, name) || !is_field_value(value)) return refuse("a cookie is malformed");
     if (!cookie_.empty()) cookie_ += "; ";
     cookie_ += trim_ows(value);
     return;
@@ -188,26 +189,27 @@ void Http2ResponseHead::add_line(std::string_view name, std::string_view value) 
 
 void Http2ResponseHead::finish() {
   if (!has_status_) return refuse(":status is missing");
-  if (status == Status::switching_protocols) refuse("HTTP/2 has no 101");
+  if (status == Status::switching_protocols) return refuse("HTTP/2 has no 101");
+  if (is_interim(status) && content_length) refuse("an interim response has no content");
 }
 
-void Http2FieldList::push(const Headers& headers, std::uint8_t flags) {
+void Http2FieldList::push(const Headers& headers, unsigned flags) {
   for (const FieldLine line : headers) {
     if (belongs_to_hop(line.field)) continue;
     const std::string_view known = name_of(line.field);
     if (!known.empty()) {
-      push(known, line.value, static_cast<std::uint8_t>(flags | NGHTTP2_NV_FLAG_NO_COPY_NAME));
+      push(known, line.value, flags | NGHTTP2_NV_FLAG_NO_COPY_NAME);
     } else {
       push(line.name, line.value, flags);  // nghttp2 copies the name, in lower case.
     }
   }
 }
 
-void Http2FieldList::push(std::string_view name, std::string_view value, std::uint8_t flags) {
-  const auto bytes = [](std::string_view text) {
-    return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
-  };
-  lines_.push_back({bytes(name), bytes(value), name.size(), value.size(), flags});
+void Http2FieldList::grow() {
+  if (many_.empty()) many_.assign(usual_, usual_ + size_);
+  capacity_ *= 2;
+  many_.resize(capacity_);
+  lines_ = many_.data();
 }
 
 }  // namespace gatewaykit::codec

@@ -113,7 +113,9 @@ class Http2ResponseHead : public Http2Section {
 /// copied; all else stays where it is until the section was sent.
 class Http2FieldList {
  public:
-  Http2FieldList() { lines_.reserve(32); }
+  Http2FieldList() noexcept = default;
+  Http2FieldList(const Http2FieldList&) = delete;
+  Http2FieldList& operator=(const Http2FieldList&) = delete;
 
   /// `name` is in lower case. Both stay.
   void add(std::string_view name, std::string_view value) { push(name, value, kStays); }
@@ -126,17 +128,29 @@ class Http2FieldList {
   /// The same, with a copy of everything.
   void add_copied(const Headers& headers) { push(headers, NGHTTP2_NV_FLAG_NONE); }
 
-  const nghttp2_nv* data() const noexcept { return lines_.data(); }
-  std::size_t size() const noexcept { return lines_.size(); }
+  const nghttp2_nv* data() const noexcept { return lines_; }
+  std::size_t size() const noexcept { return size_; }
 
  private:
-  static constexpr std::uint8_t kStays =
-      NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+  static constexpr std::size_t kUsualLines = 32;
+  static constexpr unsigned kStays = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
 
-  void push(const Headers& headers, std::uint8_t flags);
-  void push(std::string_view name, std::string_view value, std::uint8_t flags);
+  void push(const Headers& headers, unsigned flags);
+  void push(std::string_view name, std::string_view value, unsigned flags) {
+    const auto bytes = [](std::string_view text) {
+      return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
+    };
+    if (size_ == capacity_) grow();
+    lines_[size_++] = {bytes(name), bytes(value), name.size(), value.size(),
+                       static_cast<std::uint8_t>(flags)};
+  }
+  void grow();
 
-  std::vector<nghttp2_nv, PoolAllocator<nghttp2_nv>> lines_;
+  nghttp2_nv usual_[kUsualLines];  // Written before they are read.
+  std::vector<nghttp2_nv, PoolAllocator<nghttp2_nv>> many_;
+  nghttp2_nv* lines_ = usual_;
+  std::size_t capacity_ = kUsualLines;
+  std::size_t size_ = 0;
 };
 
 }  // namespace gatewaykit::codec

@@ -204,6 +204,8 @@ namespace {
 codec::Http2SessionPtr make_session(Http2Connection& connection) {
   static const codec::Http2CallbacksPtr callbacks = Http2Callbacks::make();
   const codec::Http2OptionPtr options = codec::make_http2_options();
+  // Its streams check what a response may be; nghttp2 does not do so once more.
+  nghttp2_option_set_no_http_messaging(options.get(), 1);
   nghttp2_session* session = nullptr;
   if (nghttp2_session_client_new3(&session, callbacks.get(), &connection, options.get(),
                                   codec::http2_memory()) != 0) {
@@ -322,7 +324,7 @@ void Http2Connection::flush() noexcept {
     const bool is_over =
         nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0;
     const bool has_work = open_streams_ > 0 || !is_going_away_;
-    if (is_over && has_work && !is_stalled_) fail(broken(lane_.target(), complaint_));
+    if (is_over && has_work && !is_stalled_) fail(complaint_of("broke the rules of HTTP/2"));
   } catch (const std::bad_alloc&) {
     fail(Error(Errc::reset, Origin::gateway, "no memory"));
   }
@@ -387,9 +389,13 @@ bool Http2Connection::receive_some() {
   const ssize_t used = nghttp2_session_mem_recv(
       session_.get(), reinterpret_cast<std::uint8_t*>(input_.data()), result.count);
   if (used >= 0) return true;
-  const char* const why = nghttp2_strerror(static_cast<int>(used));
-  fail(broken(lane_.target(), complaint_.empty() ? why : complaint_.c_str()));
+  fail(complaint_of(nghttp2_strerror(static_cast<int>(used))));
   return false;
+}
+
+/// What nghttp2 has said about the target, or `otherwise` where it was silent.
+Error Http2Connection::complaint_of(std::string_view otherwise) const {
+  return broken(lane_.target(), complaint_.empty() ? otherwise : complaint_);
 }
 
 /// Frames that carry no content are counted: a target that sends little else wants to keep us busy.
@@ -410,12 +416,13 @@ bool Http2Connection::count_frame(const nghttp2_frame_hd& frame) noexcept {
 
 void Http2Connection::frame_received(const nghttp2_frame& frame) {
   const auto stream = [&] { return Http2Callbacks::stream(session_.get(), frame.hd.stream_id); };
+  const bool ends_stream = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   switch (frame.hd.type) {
     case NGHTTP2_HEADERS:
-      if (Http2Stream* const its = stream()) its->section_ended();
-      [[fallthrough]];
+      if (Http2Stream* const its = stream()) its->section_ended(ends_stream);
+      break;
     case NGHTTP2_DATA:
-      if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) break;
+      if (!ends_stream) break;
       if (Http2Stream* const its = stream()) its->ended();
       break;
     case NGHTTP2_RST_STREAM:

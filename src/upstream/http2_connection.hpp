@@ -81,6 +81,7 @@ class Http2Connection final : private net::StreamObserver, private Timer {
   bool count_frame(const nghttp2_frame_hd& frame) noexcept;
   static void on_timer(Timer& timer) noexcept;
   void watch() noexcept;
+  Error complaint_of(std::string_view otherwise) const;
   void fail(Error error) noexcept;
   void say_goodbye() noexcept;
   void end_if_over() noexcept;

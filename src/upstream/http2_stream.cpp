@@ -226,13 +226,15 @@ bool Http2Stream::line_received(std::string_view name, std::string_view value) {
   return false;
 }
 
-void Http2Stream::section_ended() {
+void Http2Stream::section_ended(bool ends_stream) {
   if (auto* const trailers = std::get_if<codec::Http2Trailers>(&section_)) {
+    if (!ends_stream) refuse("trailers that are not the end");
     trailers_ = std::move(trailers->fields());
   } else if (auto* const head = std::get_if<codec::Http2ResponseHead>(&section_)) {
     head_ended(*head);
   }
   section_.emplace<std::monostate>();
+  if (ends_stream) ended();
 }
 
 void Http2Stream::head_ended(codec::Http2ResponseHead& lines) {
@@ -267,13 +269,26 @@ void Http2Stream::take_head(codec::Http2ResponseHead& lines) {
 }
 
 void Http2Stream::content_received(const Buffer& owner, std::string_view bytes) {
-  if (failure_) return;
+  if (failure_ || !may_receive(bytes.size())) return;
   if (bytes.size() >= kPinned) {
     content_.push_back(Chunk(owner, bytes));
   } else {
     keep_copy(bytes);
   }
   changed_.set();
+}
+
+/// RFC 9113 section 8.1.1: content comes behind the head, and no more than that has announced.
+bool Http2Stream::may_receive(std::size_t bytes) {
+  received_ += bytes;
+  if (!has_head_) {
+    refuse("content before the head of the response");
+  } else if (bytes > 0 && head_.framing.kind == Framing::none) {
+    refuse("content where the response has none");
+  } else if (head_.framing.kind == Framing::length && received_ > head_.framing.length) {
+    refuse("more content than announced");
+  }
+  return !failure_;
 }
 
 /// Small pieces come together in one chunk where nobody took it yet.
@@ -311,8 +326,12 @@ bool Http2Stream::take_content(Chunk& content) {
   return true;
 }
 
-void Http2Stream::ended() noexcept {
-  has_ended_ = true;
+void Http2Stream::ended() {
+  if (!has_head_) return refuse("the stream ends without a response");
+  if (head_.framing.kind == Framing::length && received_ < head_.framing.length) {
+    return refuse("less content than announced");
+  }
+  has_ended_ = !failure_;
   changed_.set();
 }
 

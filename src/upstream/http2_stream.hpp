@@ -49,10 +49,10 @@ class Http2Stream final : public Carrier {
   void section_begins();
   /// False where the section is not to be read any further.
   bool line_received(std::string_view name, std::string_view value);
-  void section_ended();
+  void section_ended(bool ends_stream);
   /// `bytes` lie in `owner`.
   void content_received(const Buffer& owner, std::string_view bytes);
-  void ended() noexcept;
+  void ended();
   void reset_received() noexcept { was_reset_ = true; }
   void closed(std::uint32_t code, std::string_view complaint);
   void fail(Error error) noexcept;
@@ -83,6 +83,7 @@ class Http2Stream final : public Carrier {
   void upload_ended() noexcept;
   void head_ended(codec::Http2ResponseHead& lines);
   void take_head(codec::Http2ResponseHead& lines);
+  bool may_receive(std::size_t bytes);
   void keep_copy(std::string_view bytes);
   void refuse(std::string_view why);
   void detach(bool resets) noexcept;
@@ -116,6 +117,7 @@ class Http2Stream final : public Carrier {
   codec::ResponseHead head_;
   Headers trailers_;
   Content content_;
+  std::uint64_t received_ = 0;
   std::size_t next_content_ = 0;
   Buffer tail_;  // What small pieces are copied into.
   std::size_t tail_used_ = 0;

@@ -246,3 +246,63 @@ TEST_CASE("a target that never opens its window has the idle time") {
   CHECK(pending.answer().error->code == Errc::idle_timeout);
   CHECK(world.connections() == 1);
 }
+
+TEST_CASE("a response that breaks the rules of messages is refused, and its stream reset") {
+  const auto head = [](std::string_view fields, std::uint8_t flags = 0) {
+    return frame(FrameType::headers, kEndHeaders | flags, 1, fields);
+  };
+  constexpr std::string_view kLengthOf2 = "\x88\x0f\x0d\x01\x32";  // content-length: 2
+  constexpr std::string_view kEarlyHints = "\x48\x03\x31\x30\x33";
+  struct Case {
+    std::string sent;
+    std::string reason;
+  };
+  const Case given = GENERATE_COPY(values<Case>({
+      {head(kEarlyHints) + content(1, "early"), "content before the head of the response"},
+      {head(kEarlyHints) + content(1, "", kEndStream), "the stream ends without a response"},
+      {head(kEarlyHints, kEndStream), "the stream ends without a response"},
+      {head(std::string(kEarlyHints) + "\x0f\x0d\x01\x32"), "an interim response has no content"},
+      {head(kLengthOf2) + content(1, "abc", kEndStream), "more content than announced"},
+      {head(kLengthOf2) + content(1, "a", kEndStream), "less content than announced"},
+      {head(kLengthOf2, kEndStream), "less content than announced"},
+      {head("\x88") + head("\x40\x01t\x01v"), "trailers that are not the end"},
+      {head(std::string("\x88\x40\x01") + "X\x01v"), "a field name is malformed"},
+      {head(std::string("\x88\x40\x00\x01v", 5)), "a field name is malformed"},
+      {head("\x88\x40\x01n\x03v\r\n"), "a field value holds a control character"},
+  }));
+  CAPTURE(given.reason);
+  Http2World world;
+  Pending pending(world, *world.pool, get());
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  peer.write(given.sent);
+  REQUIRE(pending.is_over());
+  REQUIRE(pending.answer().error);
+  CHECK(pending.answer().error->code == Errc::protocol);
+  CHECK(pending.answer().error->detail == "memory:users: " + given.reason);
+  // The connection serves the next one.
+  Pending next(world, *world.pool, get());
+  while (peer.next(FrameType::headers).stream != 3) continue;
+  peer.write(ok_head(3) + content(3, "next", kEndStream));
+  CHECK(next.answer().content == "next");
+}
+
+TEST_CASE("content behind a response that has none is dropped, and not taken for another's") {
+  const auto [method, head] = GENERATE(table<Method, std::string>({
+      {Method::head, "\x88\x0f\x0d\x01\x32"},  // content-length: 2
+      {Method::get, "\x89"},                   // 204
+      {Method::get, "\x8b"},                   // 304
+  }));
+  Http2World world;
+  Pending pending(world, *world.pool, Request(method, "/"));
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  peer.write(frame(FrameType::headers, kEndHeaders, 1, head) + content(1, "ab", kEndStream));
+  REQUIRE(pending.is_over());
+  CHECK_FALSE(pending.answer().error);
+  CHECK(pending.answer().content.empty());
+  Pending next(world, *world.pool, get());
+  CHECK(peer.next(FrameType::headers).stream == 3);
+  peer.write(ok_head(3) + content(3, "next", kEndStream));
+  CHECK(next.answer().content == "next");
+}
