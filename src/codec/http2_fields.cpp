@@ -23,6 +23,12 @@ bool is_name(Field field, std::string_view name) noexcept {
   return is_token(name) && std::none_of(name.begin(), name.end(), is_upper);
 }
 
+/// The same section: no control characters, no blanks around it.
+bool is_value(std::string_view value) noexcept {
+  if (value.empty()) return true;
+  return !is_ows(value.front()) && !is_ows(value.back()) && is_field_value(value);
+}
+
 }  // namespace
 
 bool Http2Section::count(std::string_view name, std::string_view value) noexcept {
@@ -37,8 +43,8 @@ bool Http2Section::count(std::string_view name, std::string_view value) noexcept
 
 void Http2Section::add(Field field, std::string_view name, std::string_view value) {
   if (!is_name(field, name)) return refuse("a field name is malformed");
-  if (!is_field_value(value)) return refuse("a field value holds a control character");
-  headers_.add_checked(field, name, trim_ows(value));
+  if (!is_value(value)) return refuse("a field value is malformed");
+  headers_.add_checked(field, name, value);
 }
 
 void Http2Section::refuse(Status status, std::string_view sentence) noexcept {
@@ -51,6 +57,10 @@ void Http2Trailers::add_line(std::string_view name, std::string_view value) {
   if (!count(name, value)) return;
   if (is_pseudo(name)) return refuse("a pseudo-field stands among the trailers");
   const Field field = field_of(name);
+  // Those two are but dropped, with all else that frames or routes a message.
+  if (belongs_to_hop(field) && field != Field::content_length && field != Field::host) {
+    return refuse("a field belongs to connections of HTTP/1");
+  }
   if (!is_forbidden_trailer(field, name)) add(field, name, value);
 }
 
@@ -61,9 +71,9 @@ void Http2RequestHead::add_line(std::string_view name, std::string_view value) {
   const Field field = field_of(name);
   if (belongs_to_hop(field)) return add_hop(field, value);
   if (field == Field::cookie) {
-    if (!is_name(field, name) || !is_field_value(value)) return refuse("a cookie is malformed");
+    if (!is_name(field, name) || !is_value(value)) return refuse("a cookie is malformed");
     if (!cookie_.empty()) cookie_ += "; ";
-    cookie_ += trim_ows(value);
+    cookie_ += value;
     return;
   }
   if (field == Field::expect) {

@@ -64,6 +64,7 @@ Http2OptionPtr make_http2_options() {
   nghttp2_option* options = nullptr;
   if (nghttp2_option_new(&options) != 0) throw std::bad_alloc();
   nghttp2_option_set_no_auto_window_update(options, 1);
+  nghttp2_option_set_no_http_messaging(options, 1);
   // Closed streams are of use for priorities alone, which are ignored.
   nghttp2_option_set_no_closed_streams(options, 1);
   // What a listener or a target may send us, and what middlewares add.

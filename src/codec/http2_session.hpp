@@ -29,8 +29,9 @@ using Http2OptionPtr = std::unique_ptr<nghttp2_option, Http2Free<nghttp2_option_
 
 /// Throws std::bad_alloc where nghttp2 has no memory.
 Http2CallbacksPtr make_http2_callbacks();
-/// Options that every session of ours has: windows open when we say so, and no stream is kept once
-/// it is closed.
+/// Options that every session of ours has: windows open when we say so, no stream is kept once it
+/// is closed, and what a message may be is checked by its stream (http2_fields.hpp), not here as
+/// well.
 Http2OptionPtr make_http2_options();
 
 /// Bytes in front of each frame (RFC 9113 section 4.1).

@@ -45,7 +45,6 @@ struct Http2Connection::Callbacks {
     nghttp2_session_callbacks_set_on_begin_frame_callback(to, &on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(to, &on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(to, &on_header);
-    nghttp2_session_callbacks_set_on_invalid_header_callback(to, &on_invalid_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(to, &on_frame_received);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, &on_content);
     nghttp2_session_callbacks_set_on_frame_send_callback(to, &on_frame_sent);
@@ -99,12 +98,6 @@ struct Http2Connection::Callbacks {
     });
   }
 
-  /// Malformed fields are not left out in silence, as nghttp2 would: somebody else might read them.
-  static int on_invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*,
-                               std::size_t, const std::uint8_t*, std::size_t, std::uint8_t, void*) {
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-  }
-
   static int on_frame_received(nghttp2_session* session, const nghttp2_frame* frame, void* data) {
     return guarded([&] {
       Http2Connection& connection = self(data);
@@ -115,13 +108,12 @@ struct Http2Connection::Callbacks {
       if (found == nullptr) return 0;
       found->count_received(frame->hd.length + kHttp2FrameHead);
       const bool ends_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-      if (!is_section) {
-        if (ends_stream) found->end_content();
-        return 0;
-      }
-      if (!found->end_section(ends_stream)) {
+      const bool is_well_formed = is_section    ? found->end_section(ends_stream)
+                                  : ends_stream ? found->end_content()
+                                                : true;
+      if (!is_well_formed) {
         connection.reset(*found, NGHTTP2_PROTOCOL_ERROR);
-      } else if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+      } else if (is_section && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         connection.opened_.push_back(found);
       }
       return 0;
@@ -133,8 +125,11 @@ struct Http2Connection::Callbacks {
     return guarded([&] {
       Http2Exchange* const found = exchange(session, stream);
       if (found != nullptr) {
-        self(data).guard_.note_work();
-        found->receive(as_text(bytes, size));
+        Http2Connection& connection = self(data);
+        connection.guard_.note_work();
+        if (!found->receive(as_text(bytes, size))) {
+          connection.reset(*found, NGHTTP2_PROTOCOL_ERROR);
+        }
       } else {
         nghttp2_session_consume_connection(session, size);
       }

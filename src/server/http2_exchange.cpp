@@ -30,8 +30,7 @@ void Http2Exchange::add_line(std::string_view name, std::string_view value) {
 bool Http2Exchange::end_section(bool ends_stream) {
   if (std::exchange(has_head_, true)) {
     if (!ends_stream || (trailers_ && !trailers_->is_valid())) return false;
-    body_.end(trailers_ ? std::move(trailers_->fields()) : Headers());
-    return true;
+    return body_.end(trailers_ ? std::move(trailers_->fields()) : Headers());
   }
   head_.finish(!ends_stream);
   is_tunnel_ = head_.is_valid() && !head_.protocol.empty();
@@ -71,7 +70,7 @@ Task<void> Http2Exchange::run() {
   // 4. What runs beside it, and those who wait for the end. The other half of a tunnel goes on.
   if (is_tunnel_ && !is_cut_) co_await context_->scope().join();
   settle();
-  co_await context_->scope().join();
+  if (!context_->scope().settled()) co_await context_->scope().join();
   complete(bytes_in_, bytes_out_, is_gone_ && !is_tunnel_);
 }
 

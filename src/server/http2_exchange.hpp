@@ -33,10 +33,10 @@ class Http2Exchange final : public Exchange {
 
   // --- From the session. None of them resumes a coroutine.
   void add_line(std::string_view name, std::string_view value);
-  /// A section is complete. False where it is malformed and the stream is to be reset.
+  /// These are false where the request is malformed and the stream is to be reset.
   bool end_section(bool ends_stream);
-  void receive(std::string_view content) { body_.receive(content); }
-  void end_content() { body_.end(Headers()); }
+  bool receive(std::string_view content) { return body_.receive(content); }
+  bool end_content() { return body_.end(Headers()); }
   void count_received(std::size_t bytes) noexcept { bytes_in_ += bytes; }
   /// How many bytes are sent next, `most` at most, with flags of nghttp2; or one of its errors.
   ssize_t provide(std::size_t most, std::uint32_t& flags);

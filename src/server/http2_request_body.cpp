@@ -12,7 +12,7 @@ namespace gatewaykit::server {
 
 void Http2RequestBody::begin(std::optional<std::uint64_t> length, bool expects_continue,
                              bool is_tunnel) {
-  length_ = length;
+  if (!is_tunnel) length_ = length;
   answers_continue_ = expects_continue;
   is_tunnel_ = is_tunnel;
   has_ended_ = false;
@@ -21,13 +21,22 @@ void Http2RequestBody::begin(std::optional<std::uint64_t> length, bool expects_c
   }
 }
 
-void Http2RequestBody::receive(std::string_view bytes) {
+bool Http2RequestBody::receive(std::string_view bytes) {
   received_ += bytes.size();
   held_ += bytes.size();
   if (limits_.body && !is_tunnel_ && received_ > *limits_.body) {
     fail(Error(Errc::body_too_large, Origin::client, "the content is above the limit"));
   }
-  if (failure_) return;  // It stays held: no window opens for it.
+  if (failure_) return true;  // It stays held: no window opens for it.
+  if (received_ > length_.value_or(received_)) {
+    fail(Error(Errc::protocol, Origin::client, "more content than announced"));
+    return false;
+  }
+  keep(bytes);
+  return true;
+}
+
+void Http2RequestBody::keep(std::string_view bytes) {
   while (!bytes.empty()) {
     if (pieces_.empty() || pieces_.back().size == pieces_.back().buffer.capacity()) {
       pieces_.push_back({Buffer::allocate(std::max(bytes.size(), kPiece))});
@@ -41,10 +50,15 @@ void Http2RequestBody::receive(std::string_view bytes) {
   wake();
 }
 
-void Http2RequestBody::end(Headers trailers) {
+bool Http2RequestBody::end(Headers trailers) {
+  if (!failure_ && received_ != length_.value_or(received_)) {
+    fail(Error(Errc::protocol, Origin::client, "less content than announced"));
+    return false;
+  }
   trailers_ = std::move(trailers);
   has_ended_ = true;
   wake();
+  return true;
 }
 
 void Http2RequestBody::cut() noexcept {

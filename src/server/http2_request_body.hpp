@@ -28,9 +28,9 @@ class Http2RequestBody final : public BodySource {
   /// What the head said. `is_tunnel`: yields nothing before open_tunnel().
   void begin(std::optional<std::uint64_t> length, bool expects_continue, bool is_tunnel);
 
-  // --- From the session.
-  void receive(std::string_view bytes);
-  void end(Headers trailers);
+  // --- From the session. False where that is not what the head has announced.
+  bool receive(std::string_view bytes);
+  bool end(Headers trailers);
   /// Nothing more will come, and what is here is no whole content.
   void cut() noexcept;
 
@@ -64,6 +64,7 @@ class Http2RequestBody final : public BodySource {
   bool take(Chunk& chunk);
   bool is_closed() const noexcept { return is_tunnel_ && !is_tunnel_open_; }
   bool take_expectation() noexcept;
+  void keep(std::string_view bytes);
   void fail(Error error);
   void wake() noexcept {
     if (arrived_.has_waiter()) arrived_.set();

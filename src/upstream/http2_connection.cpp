@@ -118,13 +118,6 @@ struct Http2Callbacks {
     return NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
-  /// What nghttp2 would drop in silence is refused.
-  static int on_invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*,
-                               std::size_t, const std::uint8_t*, std::size_t, std::uint8_t,
-                               void*) noexcept {
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-  }
-
   static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) try {
     self(user).frame_received(*frame);
     return 0;
@@ -188,7 +181,6 @@ struct Http2Callbacks {
     nghttp2_session_callbacks_set_on_begin_frame_callback(all, &on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(all, &on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(all, &on_header);
-    nghttp2_session_callbacks_set_on_invalid_header_callback(all, &on_invalid_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(all, &on_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(all, &on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(all, &on_close);
@@ -204,8 +196,6 @@ namespace {
 codec::Http2SessionPtr make_session(Http2Connection& connection) {
   static const codec::Http2CallbacksPtr callbacks = Http2Callbacks::make();
   const codec::Http2OptionPtr options = codec::make_http2_options();
-  // Its streams check what a response may be; nghttp2 does not do so once more.
-  nghttp2_option_set_no_http_messaging(options.get(), 1);
   nghttp2_session* session = nullptr;
   if (nghttp2_session_client_new3(&session, callbacks.get(), &connection, options.get(),
                                   codec::http2_memory()) != 0) {

@@ -33,6 +33,8 @@ class GATEWAYKIT_EXPORT CancelScope final : private detail::CancelNode {
   void spawn(const Env& env, Task<void> task);
   /// Spawned tasks that have not ended.
   std::size_t running() const noexcept { return running_; }
+  /// Nothing was spawned, or all of it has ended well: `join` would return at once.
+  bool settled() const noexcept { return running_ == 0 && failure_ == nullptr; }
   /// Waits until no spawned task runs, whether cancelled or not. Rethrows the first exception that
   /// escaped from one. Called with Wake-independent waiting: it cannot be cancelled itself.
   Task<void> join();

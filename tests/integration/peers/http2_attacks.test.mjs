@@ -410,6 +410,11 @@ test("a wrong content-length never becomes a whole request", async (t) => {
     "a blank": post("5 5"),
   }, (stream, fields) => Buffer.concat([headers(stream, fields, { end: false }), data(stream, "12345", { end: true })]));
   assert.deepEqual(seen.filter(({ isWhole }) => isWhole), []);
+  const ended = await refuseEach(t, { "too short before trailers": post("6") }, (stream, fields) =>
+    Buffer.concat([
+      headers(stream, fields, { end: false }), data(stream, "12345"), headers(stream, [["x", "1"]]),
+    ]));
+  assert.deepEqual(ended.filter(({ isWhole }) => isWhole), []);
   assert.deepEqual(await refuseEach(t, { "and no content": post("5") }), []);
 });
 

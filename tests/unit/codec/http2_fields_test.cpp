@@ -58,7 +58,7 @@ TEST_CASE("A request is its pseudo-fields and its fields") {
                                    {":path", "/a?b=c"},
                                    {":authority", "A.test:8443"},
                                    {"x-one", "1"},
-                                   {"accept", " text/plain "}});
+                                   {"accept", "text/plain"}});
   REQUIRE(head.is_valid());
   CHECK(head.method == Method::get);
   CHECK(head.target == "/a?b=c");
@@ -120,6 +120,11 @@ TEST_CASE("Field values hold no control characters, names no capitals") {
   CHECK_FALSE(with("x", std::string_view("a\0", 2)).is_valid());
   CHECK_FALSE(with("X-One", "1").is_valid());
   CHECK(with("x", "a\tb \xc3\xa4").is_valid());
+  for (const char* const value : {" a", "a ", "\ta", "a\t", " "}) {
+    CHECK_FALSE(with("x", value).is_valid());
+    CHECK_FALSE(with("cookie", value).is_valid());
+  }
+  CHECK(with("x", "").is_valid());
 }
 
 TEST_CASE("Fields of connections of HTTP/1 are refused, TE but for trailers") {
@@ -196,6 +201,11 @@ TEST_CASE("Trailers lose what decides on framing or routing, and have no pseudo-
   CHECK(trailers.fields().size() == 1);
   trailers.add_line(":path", "/");
   CHECK_FALSE(trailers.is_valid());
+  for (const char* const name : {"connection", "transfer-encoding", "te", "upgrade"}) {
+    Http2Trailers others(gatewaykit::codec::kResponseLimits);
+    others.add_line(name, "trailers");
+    CHECK_FALSE(others.is_valid());
+  }
 }
 
 TEST_CASE("A response has a status of three digits, and nothing of HTTP/1's connections") {

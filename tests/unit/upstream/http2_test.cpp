@@ -268,7 +268,8 @@ TEST_CASE("a response that breaks the rules of messages is refused, and its stre
       {head("\x88") + head("\x40\x01t\x01v"), "trailers that are not the end"},
       {head(std::string("\x88\x40\x01") + "X\x01v"), "a field name is malformed"},
       {head(std::string("\x88\x40\x00\x01v", 5)), "a field name is malformed"},
-      {head("\x88\x40\x01n\x03v\r\n"), "a field value holds a control character"},
+      {head("\x88\x40\x01n\x03v\r\n"), "a field value is malformed"},
+      {head("\x88\x40\x01n\x02 v"), "a field value is malformed"},
   }));
   CAPTURE(given.reason);
   Http2World world;
