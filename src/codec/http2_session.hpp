@@ -42,6 +42,29 @@ inline std::string_view as_text(const std::uint8_t* bytes, std::size_t size) noe
   return {reinterpret_cast<const char*>(bytes), size};
 }
 
+/// What stands for a stream: an object of ours, which is not owned. The session is asked for it but
+/// once while it tells of the same stream again and again.
+template <class Object>
+class Http2StreamObject {
+ public:
+  Object* find(nghttp2_session* session, std::int32_t stream) noexcept {
+    if (stream != stream_ || object_ == nullptr) {
+      stream_ = stream;
+      object_ = static_cast<Object*>(nghttp2_session_get_stream_user_data(session, stream));
+    }
+    return object_;
+  }
+  /// To be set to null before the object dies.
+  void set(nghttp2_session* session, std::int32_t stream, Object* object) noexcept {
+    nghttp2_session_set_stream_user_data(session, stream, object);
+    if (stream == stream_) object_ = object;
+  }
+
+ private:
+  std::int32_t stream_ = 0;
+  Object* object_ = nullptr;
+};
+
 /// Blocks of this thread's pool, for nghttp2_session_*_new3.
 nghttp2_mem* http2_memory() noexcept;
 

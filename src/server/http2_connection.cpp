@@ -55,8 +55,9 @@ struct Http2Connection::Callbacks {
   }
 
   static Http2Connection& self(void* data) noexcept { return *static_cast<Http2Connection*>(data); }
-  static Http2Exchange* exchange(nghttp2_session* session, std::int32_t stream) noexcept {
-    return static_cast<Http2Exchange*>(nghttp2_session_get_stream_user_data(session, stream));
+  static Http2Exchange* exchange(nghttp2_session* session, std::int32_t stream,
+                                 void* data) noexcept {
+    return self(data).exchange_of_.find(session, stream);
   }
   template <class Action>
   static int guarded(Action action) noexcept try {
@@ -69,7 +70,8 @@ struct Http2Connection::Callbacks {
     return guarded([&] {
       Http2Connection& connection = self(data);
       connection.accounted_ += kHttp2FrameHead + head->length;
-      if (!connection.allows(*head, exchange(session, head->stream_id))) connection.send_away();
+      if (!connection.allows(*head, exchange(session, head->stream_id, data)))
+        connection.send_away();
       return 0;
     });
   }
@@ -81,7 +83,7 @@ struct Http2Connection::Callbacks {
       if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
       Http2Exchange* const made = connection.add_exchange(frame->hd.stream_id);
       if (made == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-      nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, made);
+      connection.exchange_of_.set(session, frame->hd.stream_id, made);
       connection.guard_.note_work();
       return 0;
     });
@@ -89,9 +91,9 @@ struct Http2Connection::Callbacks {
 
   static int on_header(nghttp2_session* session, const nghttp2_frame* frame,
                        const std::uint8_t* name, std::size_t name_size, const std::uint8_t* value,
-                       std::size_t value_size, std::uint8_t, void*) {
+                       std::size_t value_size, std::uint8_t, void* data) {
     return guarded([&] {
-      if (Http2Exchange* const found = exchange(session, frame->hd.stream_id)) {
+      if (Http2Exchange* const found = exchange(session, frame->hd.stream_id, data)) {
         found->add_line(as_text(name, name_size), as_text(value, value_size));
       }
       return 0;
@@ -104,7 +106,7 @@ struct Http2Connection::Callbacks {
       const bool is_section = frame->hd.type == NGHTTP2_HEADERS;
       if (is_section) connection.end_section(frame->hd.stream_id);
       if (!is_section && frame->hd.type != NGHTTP2_DATA) return 0;
-      Http2Exchange* const found = exchange(session, frame->hd.stream_id);
+      Http2Exchange* const found = exchange(session, frame->hd.stream_id, data);
       if (found == nullptr) return 0;
       found->count_received(frame->hd.length + kHttp2FrameHead);
       const bool ends_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
@@ -123,7 +125,7 @@ struct Http2Connection::Callbacks {
   static int on_content(nghttp2_session* session, std::uint8_t, std::int32_t stream,
                         const std::uint8_t* bytes, std::size_t size, void* data) {
     return guarded([&] {
-      Http2Exchange* const found = exchange(session, stream);
+      Http2Exchange* const found = exchange(session, stream, data);
       if (found != nullptr) {
         Http2Connection& connection = self(data);
         connection.guard_.note_work();
@@ -150,7 +152,8 @@ struct Http2Connection::Callbacks {
       }
       if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
       connection.guard_.note_work();
-      if (Http2Exchange* const found = exchange(session, frame->hd.stream_id)) found->sent(*frame);
+      if (Http2Exchange* const found = exchange(session, frame->hd.stream_id, data))
+        found->sent(*frame);
       return 0;
     });
   }
@@ -177,9 +180,10 @@ struct Http2Connection::Callbacks {
   }
 
   /// A head that is too large, or whose stream is gone.
-  static int on_frame_not_sent(nghttp2_session* session, const nghttp2_frame* frame, int, void*) {
+  static int on_frame_not_sent(nghttp2_session* session, const nghttp2_frame* frame, int,
+                               void* data) {
     return guarded([&] {
-      Http2Exchange* const found = exchange(session, frame->hd.stream_id);
+      Http2Exchange* const found = exchange(session, frame->hd.stream_id, data);
       if (frame->hd.type == NGHTTP2_HEADERS && found != nullptr) {
         found->give_up(Error(Errc::bad_message, Origin::gateway, "fields that cannot be sent"));
       }
@@ -190,9 +194,9 @@ struct Http2Connection::Callbacks {
   static int on_stream_closed(nghttp2_session* session, std::int32_t stream, std::uint32_t,
                               void* data) {
     return guarded([&] {
-      Http2Exchange* const found = exchange(session, stream);
+      Http2Exchange* const found = exchange(session, stream, data);
       if (found == nullptr) return 0;
-      nghttp2_session_set_stream_user_data(session, stream, nullptr);
+      self(data).exchange_of_.set(session, stream, nullptr);
       self(data).end_section(stream);
       found->closed();
       if (!found->has_task) self(data).remove_exchange(*found);

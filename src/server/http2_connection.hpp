@@ -75,6 +75,7 @@ class Http2Connection final : public ClientConnection {
   void remove_exchange(Http2Exchange& exchange) noexcept;
 
   codec::Http2SessionPtr session_;
+  codec::Http2StreamObject<Http2Exchange> exchange_of_;
   Http2Guard guard_;
   CancelScope* scope_ = nullptr;  // Of its tasks, while it runs.
   Http2Exchange* exchanges_ = nullptr;

@@ -91,16 +91,17 @@ class Http2Connection::Busy {
 struct Http2Callbacks {
   static Http2Connection& self(void* user) noexcept { return *static_cast<Http2Connection*>(user); }
 
-  static Http2Stream* stream(nghttp2_session* session, std::int32_t id) noexcept {
-    return static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session, id));
+  static Http2Stream* stream(nghttp2_session* session, std::int32_t id, void* user) noexcept {
+    return self(user).stream_of_.find(session, id);
   }
 
   static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* frame, void* user) noexcept {
     return self(user).count_frame(*frame) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
-  static int on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void*) try {
-    Http2Stream* const its = stream(session, frame->hd.stream_id);
+  static int on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame,
+                              void* user) try {
+    Http2Stream* const its = stream(session, frame->hd.stream_id, user);
     if (its != nullptr) its->section_begins();
     return 0;
   } catch (const std::bad_alloc&) {
@@ -109,8 +110,8 @@ struct Http2Callbacks {
 
   static int on_header(nghttp2_session* session, const nghttp2_frame* frame,
                        const std::uint8_t* name, std::size_t name_size, const std::uint8_t* value,
-                       std::size_t value_size, std::uint8_t, void*) try {
-    Http2Stream* const its = stream(session, frame->hd.stream_id);
+                       std::size_t value_size, std::uint8_t, void* user) try {
+    Http2Stream* const its = stream(session, frame->hd.stream_id, user);
     const bool goes_on =
         its != nullptr && its->line_received(as_text(name, name_size), as_text(value, value_size));
     return goes_on ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -128,7 +129,7 @@ struct Http2Callbacks {
   static int on_data(nghttp2_session* session, std::uint8_t, std::int32_t id,
                      const std::uint8_t* data, std::size_t size, void* user) try {
     nghttp2_session_consume_connection(session, size);
-    Http2Stream* const its = stream(session, id);
+    Http2Stream* const its = stream(session, id, user);
     if (its != nullptr) its->content_received(self(user).input_, as_text(data, size));
     return 0;
   } catch (const std::bad_alloc&) {
@@ -137,8 +138,11 @@ struct Http2Callbacks {
 
   static int on_close(nghttp2_session* session, std::int32_t id, std::uint32_t code,
                       void* user) try {
-    Http2Stream* const its = stream(session, id);
-    if (its != nullptr) its->closed(code, self(user).complaint_);
+    Http2Stream* const its = stream(session, id, user);
+    if (its != nullptr) {
+      self(user).stream_of_.set(session, id, nullptr);
+      its->closed(code, self(user).complaint_);
+    }
     self(user).complaint_.clear();
     self(user).stream_closed();
     return 0;
@@ -157,7 +161,7 @@ struct Http2Callbacks {
 
   static int send_data(nghttp2_session* session, nghttp2_frame* frame, const std::uint8_t* head,
                        std::size_t size, nghttp2_data_source*, void* user) try {
-    Http2Stream* const its = stream(session, frame->hd.stream_id);
+    Http2Stream* const its = stream(session, frame->hd.stream_id, user);
     if (its == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     Http2Output& output = self(user).output_;
     output.append(as_text(head, codec::kHttp2FrameHead));
@@ -405,7 +409,7 @@ bool Http2Connection::count_frame(const nghttp2_frame_hd& frame) noexcept {
 }
 
 void Http2Connection::frame_received(const nghttp2_frame& frame) {
-  const auto stream = [&] { return Http2Callbacks::stream(session_.get(), frame.hd.stream_id); };
+  const auto stream = [&] { return stream_of_.find(session_.get(), frame.hd.stream_id); };
   const bool ends_stream = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   switch (frame.hd.type) {
     case NGHTTP2_HEADERS:

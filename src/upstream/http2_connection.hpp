@@ -48,6 +48,8 @@ class Http2Connection final : private net::StreamObserver, private Timer {
   // --- For its streams.
   Lane& lane() noexcept { return lane_; }
   nghttp2_session* session() const noexcept { return session_.get(); }
+  /// What comes of this stream is nobody's any more.
+  void forget(std::int32_t stream) noexcept { stream_of_.set(session_.get(), stream, nullptr); }
   bool is_dead() const noexcept { return is_dead_; }
   /// The target has said that it takes no new streams.
   bool is_going_away() const noexcept { return is_going_away_; }
@@ -91,6 +93,7 @@ class Http2Connection final : private net::StreamObserver, private Timer {
   IpAddress address_;
   std::uint64_t address_version_;
   codec::Http2SessionPtr session_;
+  codec::Http2StreamObject<Http2Stream> stream_of_;
   Buffer input_;
   Http2Output output_;
 

@@ -380,7 +380,7 @@ std::optional<Body> Http2Stream::whole_content() {
 void Http2Stream::detach(bool resets) noexcept {
   if (!is_open()) return;
   nghttp2_session* const session = connection_.session();
-  nghttp2_session_set_stream_user_data(session, id_, nullptr);
+  connection_.forget(id_);
   if (resets) {
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id_, NGHTTP2_CANCEL);
     connection_.schedule_flush();
