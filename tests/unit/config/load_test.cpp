@@ -298,11 +298,11 @@ TEST_CASE("all mistakes of a text are told at once, each at its place") {
 
 TEST_CASE("what is meant is suggested only where some of it was written") {
   CHECK(problems_of(with_route(R"({"path": "/a", "service": "x"})")) ==
-        Lines{R"(f:1:102: /routes/0/service: there is no service "x")"});
+        Lines{R"(f:1:110: /routes/0/service: there is no service "x")"});
   CHECK(problems_of(with_route(R"({"path": "/a", "methods": ["get", "MOVE"], "respond": ""})")) ==
-        Lines{R"(f:1:102: /routes/0/methods: "get" is no method (did you mean "GET"?))"});
+        Lines{R"(f:1:110: /routes/0/methods: "get" is no method (did you mean "GET"?))"});
   CHECK(problems_of(with_route(R"({"path": "/a"})")) ==
-        Lines{R"(f:1:76: /routes/0: needs one of "service", "respond" and "redirect")"});
+        Lines{R"(f:1:84: /routes/0: needs one of "service", "respond" and "redirect")"});
 }
 
 TEST_CASE("a part of a certificate that is missing is told once") {
