@@ -9,6 +9,21 @@ install(
   TARGETS gatewaykit gatewaykit_testing
   EXPORT gatewaykitTargets
   FILE_SET HEADERS)
+
+# What an archive holds for linking across files would make each link of a host take half a minute,
+# and fail with any other version of g++. It stays in the build tree.
+if(GATEWAYKIT_LTO AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT BUILD_SHARED_LIBS)
+  install(
+    CODE "
+    set(library_directory \"${CMAKE_INSTALL_LIBDIR}\")
+    cmake_path(ABSOLUTE_PATH library_directory BASE_DIRECTORY \"\${CMAKE_INSTALL_PREFIX}\")
+    foreach(archive IN ITEMS $<TARGET_FILE_NAME:gatewaykit> $<TARGET_FILE_NAME:gatewaykit_testing>)
+      execute_process(
+        COMMAND \"${CMAKE_OBJCOPY}\" --wildcard --remove-section .gnu.lto_*
+                --remove-section .gnu.debuglto_* --strip-symbol __gnu_lto_v1
+                \"\$ENV{DESTDIR}\${library_directory}/\${archive}\" COMMAND_ERROR_IS_FATAL ANY)
+    endforeach()")
+endif()
 install(
   EXPORT gatewaykitTargets
   NAMESPACE gatewaykit::

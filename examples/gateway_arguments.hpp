@@ -54,10 +54,11 @@ inline CLI::App* add_explain(CLI::App& app, Arguments& arguments) {
   return explain;
 }
 
-/// Ends the process where they ask for help, or are mistaken.
+/// Ends the process where they ask for help (0), or are mistaken (2).
 inline Arguments parse_arguments(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("A gateway from a JSON file, or a reverse proxy before one service.");
+  app.set_version_flag("--version", GATEWAY_VERSION);
   CLI::Option* const config = app.add_option("--config", arguments.config, "JSON file to serve");
   app.add_flag("--check", arguments.checks_only, "Tell what is wrong with the file, and exit")
       ->needs(config);
@@ -71,7 +72,7 @@ inline Arguments parse_arguments(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error));
+    std::exit(app.exit(error) == 0 ? 0 : 2);
   }
   return arguments;
 }

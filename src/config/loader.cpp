@@ -39,6 +39,20 @@ std::vector<std::string_view> names_of(const auto& map) {
   return names;
 }
 
+/// Methods are case-sensitive, so that "get" would be one that no client sends.
+std::optional<Method> read_method(Reader& route, const std::string& name) {
+  const std::optional<Method> method = Method::from_token(name);
+  std::string upper = name;
+  for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+  const std::optional<Method> meant = Method::from_token(upper);
+  const bool is_known_but_for_case = upper != name && meant && meant->known() != Method::other;
+  if (method && !is_known_but_for_case) return method;
+  route.problem("methods",
+                fmt::format("\"{}\" is no method{}", name,
+                            is_known_but_for_case ? suggestion_for(name, {upper}) : std::string()));
+  return std::nullopt;
+}
+
 void read_limits(Reader& listener, ListenLimits& limits) {
   std::optional<Reader> reader = listener.object("limits");
   if (!reader) return;
@@ -104,6 +118,12 @@ void read_tls(Reader& listener, std::optional<TlsOptions>& tls) {
                                            {"required", ClientCertificates::required}});
   reader->read("clientCa", options.client_ca);
   reader->read("handshakeTimeout", options.handshake_timeout);
+  // What is missing has been told: nothing is gained by telling that it cannot be read either.
+  const bool is_whole = std::none_of(options.certificates.begin(), options.certificates.end(),
+                                     [](const TlsCertificate& each) {
+                                       return each.certificate.empty() || each.private_key.empty();
+                                     });
+  if (!is_whole) tls.reset();
 }
 
 void read_upstream_tls(Reader& service, UpstreamTls& options) {
@@ -243,7 +263,9 @@ void Loader::read_options(Reader& root) {
   root.read("workers", options.workers, 0, 1024);
   root.read("drainDelay", options.drain_delay);
   root.read("drainTimeout", options.drain_timeout);
-  root.read("maxConnections", options.max_connections);
+  if (root.read("maxConnections", options.max_connections) && options.max_connections == 0U) {
+    root.problem("maxConnections", "must be at least 1, or \"none\"");
+  }
   root.read("idleWhenFull", options.idle_when_full);
   root.read("maxHandshakes", options.max_handshakes, 1);
   root.read("succession", options.succession);
@@ -365,12 +387,8 @@ Match Loader::read_match(Reader& route) {
   std::vector<std::string> methods;
   route.read("methods", methods);
   for (const std::string& name : methods) {
-    const std::optional<Method> method = Method::from_token(name);
-    if (method) {
-      match.methods.push_back(*method);
-    } else {
-      route.problem("methods", fmt::format("\"{}\" is no method", name));
-    }
+    const std::optional<Method> method = read_method(route, name);
+    if (method) match.methods.push_back(*method);
   }
   route.read("host", match.host);
   match.headers = read_conditions(route);
@@ -386,8 +404,10 @@ Handler Loader::read_action(Reader& route) {
   if (std::optional<Reader> redirection = route.object("redirect", "location")) {
     handler = read_redirect(*redirection);
   }
-  if (route.has("service") + route.has("respond") + route.has("redirect") != 1) {
-    route.problem("", "needs one of \"service\", \"respond\" and \"redirect\"");
+  const int actions = route.has("service") + route.has("respond") + route.has("redirect");
+  if (actions != 1) {
+    route.problem("", fmt::format("{} one of \"service\", \"respond\" and \"redirect\"",
+                                  actions == 0 ? "needs" : "has more than"));
   }
   return handler;
 }

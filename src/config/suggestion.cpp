@@ -46,6 +46,7 @@ std::string suggestion_for(std::string_view word, const std::vector<std::string_
     if (candidate.size() > kLongestWord) continue;
     const std::size_t steps = distance(word, candidate);
     if (steps > least || (steps == least && !nearest.empty())) continue;
+    if (steps == word.size()) continue;  // No letter of it is left.
     nearest = candidate;
     least = steps;
   }

@@ -128,7 +128,7 @@ Result<TargetUrl> TargetUrl::parse(std::string_view text) {
     if (!is_host_name(url.authority)) return wrong("has no valid name");
     return url;
   }
-  return wrong("is not of the form http://HOST[:PORT] or https://HOST[:PORT]");
+  return wrong("is not of the form http://HOST[:PORT], https://HOST[:PORT] or unix:PATH");
 }
 
 }  // namespace gatewaykit::upstream

@@ -97,6 +97,7 @@ test("a half-written, wrong or missing file leaves what runs, and says why", asy
   const file = write("bad.json", good);
   const gateway = await start(t, file);
   for (const [text, problem] of [
+    ["", /bad\.json:1:1: is no JSON/],
     [JSON.stringify(good).slice(0, 40), /bad\.json:1:\d+: is no JSON/],
     [{ ...good, routes: [{ path: "/", service: "x" }] }, /\/routes\/0\/service: there is no service "x"/],
     [{ ...good, listen: "127.0.0.1:1" }, /\/listen: cannot change while the gateway runs/],
@@ -156,6 +157,17 @@ test("a file goes with no option of the short form", async (t) => {
     const refused = spawnGateway(t, ["--config", file, ...options]);
     assert.ok((await refused.ended).code > 0);
     assert.equal(refused.stdout, "");
+  }
+});
+
+test("it tells its version; a command line that it cannot take ends with 2", async (t) => {
+  const told = spawnGateway(t, ["--version"]);
+  assert.deepEqual(await told.ended, { code: 0, signal: null });
+  assert.match(told.stdout, /^\d+\.\d+\.\d+\n$/);
+  for (const options of [[], ["--check"], ["--nonsense"], ["explain", "GET"]]) {
+    const refused = spawnGateway(t, options);
+    assert.deepEqual(await refused.ended, { code: 2, signal: null });
+    assert.notEqual(refused.stderr, "");
   }
 });
 

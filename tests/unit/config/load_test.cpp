@@ -292,8 +292,23 @@ TEST_CASE("all mistakes of a text are told at once, each at its place") {
           R"(f:10:31: /routes/0/service: there is no service "usres" (did you mean "users"?))",
           R"(f:11:31: /routes/1/methods: "G ET" is no method)",
           R"(f:11:70: /routes/1/respond/status: must be a whole number from 100 to 599)",
-          R"(f:12:5: /routes/2: needs one of "service", "respond" and "redirect")",
+          R"(f:12:5: /routes/2: has more than one of "service", "respond" and "redirect")",
           R"(f:13:5: /routes/3: route d: a pattern must begin with '/')"});
+}
+
+TEST_CASE("what is meant is suggested only where some of it was written") {
+  CHECK(problems_of(with_route(R"({"path": "/a", "service": "x"})")) ==
+        Lines{R"(f:1:110: /routes/0/service: there is no service "x")"});
+  CHECK(problems_of(with_route(R"({"path": "/a", "methods": ["get", "MOVE"], "respond": ""})")) ==
+        Lines{R"(f:1:110: /routes/0/methods: "get" is no method (did you mean "GET"?))"});
+  CHECK(problems_of(with_route(R"({"path": "/a"})")) ==
+        Lines{R"(f:1:84: /routes/0: needs one of "service", "respond" and "redirect")"});
+}
+
+TEST_CASE("a part of a certificate that is missing is told once") {
+  CHECK(problems_of(R"({"listen": {"address": "127.0.0.1:0", "tls": {"certificate": "c.pem"}},
+                        "routes": []})") ==
+        Lines{R"(f:1:46: /listen/tls: needs a "privateKey": a PEM file)"});
 }
 
 TEST_CASE("what this version cannot do is refused, not ignored") {
@@ -321,6 +336,7 @@ TEST_CASE("values of the wrong kind") {
   CHECK(problems_of(with(R"("drainTimeout": "-1s")")).size() == 1);
   CHECK(problems_of(with(R"("drainTimeout": "99999999999d")")).size() == 1);
   CHECK(problems_of(with(R"("maxConnections": "all")")).size() == 1);
+  CHECK(problems_of(with(R"("maxConnections": 0)")).size() == 1);
   CHECK(problems_of(with(R"("services": [])")).size() == 1);
   CHECK(problems_of(with(R"("services": {"s": []})")).size() == 1);
   CHECK(problems_of(with(R"("middleware": {})")).size() == 1);
