@@ -8,8 +8,8 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -19,9 +19,11 @@
 
 inline std::optional<std::string> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad()) return std::nullopt;
-  return text;
+  std::ostringstream text;
+  // An empty file is a text that can be judged, but copying nothing counts as a failure.
+  if (file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
+  if (!file.is_open() || file.bad() || !text) return std::nullopt;
+  return text.str();
 }
 
 inline void tell(const std::vector<gatewaykit::config::Problem>& problems,

@@ -33,8 +33,8 @@ enum class Balance : std::uint8_t {
   random,          ///< By weight alone.
 };
 
-/// One target: "http://HOST[:PORT]" or "https://HOST[:PORT]", HOST a name, an address or "[v6]", and
-/// no path; or "unix:PATH".
+/// One target: "http://HOST[:PORT]" or "https://HOST[:PORT]", HOST a name, an address or "[v6]",
+/// and no path; or "unix:PATH".
 struct UpstreamTarget {
   UpstreamTarget(const char* target_url) : UpstreamTarget(std::string(target_url)) {}
   UpstreamTarget(std::string target_url, std::uint32_t target_weight = 1)

@@ -141,6 +141,14 @@ test("--check tells every problem and serves nothing", async (t) => {
   }
 });
 
+test("a file that cannot be read is told", async (t) => {
+  for (const file of [folder, path.join(folder, "nowhere.json")]) {
+    const refused = spawnGateway(t, ["--config", file, "--check"]);
+    assert.deepEqual(await refused.ended, { code: 1, signal: null });
+    assert.equal(refused.stderr, `gateway: cannot read ${file}\n`);
+  }
+});
+
 test("--check leaves no access log behind", async (t) => {
   const log = path.join(temporaryFolder(t), "access.log");
   const config = write("logs.json", {
