@@ -52,7 +52,7 @@ void ResponseParser::skip_usual_status(std::string_view buffer) noexcept {
   const bool is_usual = digits[0] >= '1' && digits[0] <= '9' && is_digit(digits[1]) &&
                         is_digit(digits[2]) && digits[3] == ' ';
   if (!is_usual) return;
-  minor_version_ = 1;
+  version_ = HttpVersion::http_1_1;
   status_ = static_cast<std::uint16_t>((digits[0] - '0') * 100 + (digits[1] - '0') * 10 +
                                        (digits[2] - '0'));
   at_ = kStatusEnd;
@@ -74,7 +74,7 @@ ParseResult ResponseParser::parse_status_line(std::string_view buffer) {
           if (is_minor ? c != '0' && c != '1' : c != kVersion[at_]) {
             return fail("the status line does not begin with HTTP/1.1 or HTTP/1.0");
           }
-          if (is_minor) minor_version_ = static_cast<std::uint8_t>(c - '0');
+          if (is_minor) version_ = c == '0' ? HttpVersion::http_1_0 : HttpVersion::http_1_1;
         } else if (at_ < kStatusEnd) {
           if (!is_digit(c)) return fail("the status is not three digits");
           status_ = static_cast<std::uint16_t>(status_ * 10 + (c - '0'));
@@ -108,14 +108,14 @@ bool ResponseParser::accept_section(std::string_view buffer, const Method& metho
     error_.status = Status::bad_gateway;
     return false;
   }
-  if (hop.is_chunked && minor_version_ == 0) {
+  if (hop.is_chunked && version_ == HttpVersion::http_1_0) {
     fail("HTTP/1.0 has no Transfer-Encoding");
     return false;
   }
   head.status = Status(status_);
-  head.minor_version = minor_version_;
+  head.version = version_;
   head.upgrade = head.status == Status::switching_protocols ? hop.upgrade : std::string_view();
-  head.keep_alive = !hop.closes && (minor_version_ == 1 || hop.keeps_alive);
+  head.keep_alive = !hop.closes && (version_ == HttpVersion::http_1_1 || hop.keeps_alive);
   if (has_no_content(head.status, method)) {
     head.framing = BodyFraming::none();
     // The length that a GET would have had. An interim response and a 204 have none (RFC 9110

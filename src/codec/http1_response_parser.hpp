@@ -13,6 +13,7 @@
 #include "gatewaykit/http/headers.hpp"
 #include "gatewaykit/http/method.hpp"
 #include "gatewaykit/http/status.hpp"
+#include "gatewaykit/http/version.hpp"
 
 namespace gatewaykit::codec {
 
@@ -21,7 +22,7 @@ inline constexpr SectionLimits kResponseLimits{64 * 1024, 200};
 /// A response head. Views lie in the buffer that was parsed.
 struct ResponseHead {
   Status status = Status::ok;
-  std::uint8_t minor_version = 1;
+  HttpVersion version = HttpVersion::http_1_1;
   /// Without the fields that belong to this hop (see RequestHead). Content-Length stays where it
   /// describes content that does not follow: in answers to HEAD and in 304.
   Headers headers;
@@ -60,7 +61,7 @@ class ResponseParser {
   ParseError error_;
   std::size_t at_ = 0;  // The first byte that was not looked at yet.
   State state_ = State::status_line;
-  std::uint8_t minor_version_ = 1;
+  HttpVersion version_ = HttpVersion::http_1_1;
   std::uint16_t status_ = 0;
 };
 

@@ -20,6 +20,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <utility>
 #include <vector>
@@ -129,7 +130,8 @@ class Forwarder {
     if (!result) co_return Response::failure(std::move(result.error()));
 
     // 5. The response's body streams on after this returns.
-    result->headers.add_checked(Field::via, "via", via_);
+    const UpstreamReport* const report = ctx.get<UpstreamReport>();
+    result->headers.add_checked(Field::via, "via", via(report->version));
     co_return std::move(*result);
   }
 
@@ -139,6 +141,10 @@ class Forwarder {
   }
 
  private:
+  /// What Via says of a message that was received in `version` (RFC 9110 section 7.6.3).
+  const std::string& via(HttpVersion version) const noexcept {
+    return vias_[static_cast<std::size_t>(version)];
+  }
   bool make_request(Context& ctx, Request& outgoing) const;
   Headers fields_for(const Context& ctx, bool prefix_stripped) const;
   void add_forwarding_fields(const Context& ctx, bool prefix_stripped, Headers& fields) const;
@@ -148,14 +154,14 @@ class Forwarder {
 
   UpstreamPool pool_;
   ProxyOptions options_;
-  std::string via_;
+  std::array<std::string, 3> vias_;  // By HttpVersion.
   TargetRewrite rewrite_;
 };
 
 Forwarder::Forwarder(UpstreamPool pool, ProxyOptions options, std::vector<std::string>& problems)
     : pool_(std::move(pool)),
       options_(std::move(options)),
-      via_("1.1 " + options_.via),
+      vias_{"1.0 " + options_.via, "1.1 " + options_.via, "2.0 " + options_.via},
       rewrite_(options_.rewrite, problems) {
   std::string& prefix = options_.strip_prefix;
   if (prefix.ends_with('/')) prefix.pop_back();
@@ -205,8 +211,9 @@ Headers Forwarder::fields_for(const Context& ctx, bool prefix_stripped) const {
   constexpr std::size_t kAddedLines = 5;
   constexpr std::size_t kAddedNames = 80;
   const Request& incoming = ctx.request();
-  const std::size_t added_bytes = kAddedNames + via_.size() + ctx.peer().text().size() +
-                                  incoming.scheme.size() + incoming.authority.size();
+  const std::size_t added_bytes = kAddedNames + via(ctx.version()).size() +
+                                  ctx.peer().text().size() + incoming.scheme.size() +
+                                  incoming.authority.size();
   Headers fields = incoming.headers.clone(kAddedLines, added_bytes);
   const bool trusted = ctx.trusted();
   fields.remove_if([trusted, prefix_stripped](const FieldLine& line) {
@@ -234,7 +241,7 @@ void Forwarder::add_forwarding_fields(const Context& ctx, bool prefix_stripped,
     if (!value.empty()) fields.add_checked(field, name_of(field), value);
   };
 
-  add(Field::via, via_);
+  add(Field::via, via(ctx.version()));
   add(Field::x_forwarded_for, forwarded_for(ctx));
   if (!fields.contains(Field::x_forwarded_proto)) add(Field::x_forwarded_proto, incoming.scheme);
   if (!fields.contains(Field::x_forwarded_host)) add(Field::x_forwarded_host, incoming.authority);

@@ -9,8 +9,8 @@
 
 namespace gatewaykit::server {
 
-Exchange::Exchange(ClientConnection& connection)
-    : connection_(connection), started_(connection.worker().loop().now()) {}
+Exchange::Exchange(ClientConnection& connection, HttpVersion version)
+    : version_(version), connection_(connection), started_(connection.worker().loop().now()) {}
 
 bool Exchange::is_stopping() const noexcept { return connection_.worker().is_stopping(); }
 
@@ -65,6 +65,7 @@ const Peer& Exchange::client_of(Headers& fields) {
 void Exchange::begin_context(Request&& request, const Peer& client) {
   context_.emplace(connection_.worker().env(), std::move(request), connection_.peer(), client,
                    connection_.is_trusted(), this);
+  context_->set_version(version_);
   const TlsSession* const tls = connection_.tls();
   if (tls != nullptr && tls->client_certificate()) context_->set(*tls->client_certificate());
 }

@@ -25,7 +25,7 @@ class Exchange : public ExchangeHost {
   bool is_stopping() const noexcept override;
 
  protected:
-  explicit Exchange(ClientConnection& connection);
+  Exchange(ClientConnection& connection, HttpVersion version);
   ~Exchange() = default;
   /// For destructors: what the context holds refers to members of the exchange's own kind.
   void end_context() noexcept { context_.reset(); }
@@ -50,6 +50,7 @@ class Exchange : public ExchangeHost {
   std::optional<Context> context_;
   std::optional<Error> failure_;
   Status status_ = Status::ok;
+  HttpVersion version_;  // Of the request.
 
  private:
   const Peer& client_of(Headers& fields);

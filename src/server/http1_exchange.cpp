@@ -16,7 +16,7 @@ constexpr Duration kDiscardTime = std::chrono::seconds(2);
 }  // namespace
 
 Http1Exchange::Http1Exchange(Http1Connection& connection)
-    : Exchange(connection),
+    : Exchange(connection, HttpVersion::http_1_1),
       connection_(connection),
       parser_(connection.config().head_limits),
       body_(connection.stream(), connection.input(), connection.config().limits) {}
@@ -101,7 +101,7 @@ Http1Exchange::HeadState Http1Exchange::receive_head() {
 
 const Chain& Http1Exchange::open() {
   bytes_in_ = head_.size;
-  is_http_1_0_ = head_.minor_version == 0;
+  if (head_.minor_version == 0) version_ = HttpVersion::http_1_0;
   NormalisedTarget target;
   std::optional<Response> refusal = refusal_of(head_.method, head_.target, head_.authority, target);
   if (refusal) return refuse(std::move(*refusal));
@@ -138,7 +138,7 @@ codec::BodyFraming Http1Exchange::framing_of(const Response& response) const {
   }
   const std::optional<std::uint64_t> size = response.body.size();
   if (size) return codec::BodyFraming::of_length(*size);
-  return is_http_1_0_ ? codec::BodyFraming::until_close() : codec::BodyFraming::chunked();
+  return is_http_1_0() ? codec::BodyFraming::until_close() : codec::BodyFraming::chunked();
 }
 
 /// More content is announced than will be read and thrown away once it is answered.
@@ -159,7 +159,7 @@ void Http1Exchange::write_head(codec::ByteWriter& writer, const Response& respon
                                       .date = connection_.worker().date(),
                                       .upgrade = response.protocol(),
                                       .closes = !keeps_alive_ && !response.is_tunnel(),
-                                      .keeps_alive = keeps_alive_ && is_http_1_0_});
+                                      .keeps_alive = keeps_alive_ && is_http_1_0()});
 }
 
 void Http1Exchange::begin_sending(Response& response) {
@@ -233,7 +233,7 @@ Task<Result<>> Http1Exchange::send_bytes(std::string_view bytes) {
 }
 
 Task<Result<>> Http1Exchange::send_interim(Status status, Headers headers) {
-  if (is_http_1_0_ || is_head_sent_) co_return Result<>();
+  if (is_http_1_0() || is_head_sent_) co_return Result<>();
   codec::ByteWriter writer;
   codec::write_response_head(
       writer, {.status = status, .headers = headers, .framing = {}, .date = {}, .upgrade = {}});

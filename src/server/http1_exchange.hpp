@@ -60,6 +60,7 @@ class Http1Exchange final : public Exchange {
   Task<Result<>> send(Response& response);
   Task<Result<>> run_tunnel(Response& response);
   Task<Result<>> send_bytes(std::string_view bytes);
+  bool is_http_1_0() const noexcept { return version_ == HttpVersion::http_1_0; }
   bool is_much_unread() noexcept;
   codec::BodyFraming framing_of(const Response& response) const;
   bool is_settled() noexcept;
@@ -74,7 +75,6 @@ class Http1Exchange final : public Exchange {
   codec::BodyFraming framing_;
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;  // Apart from what sender_ counts.
-  bool is_http_1_0_ = false;
   bool is_head_sent_ = false;
   bool is_refused_ = false;
   bool is_gone_ = false;

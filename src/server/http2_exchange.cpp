@@ -15,7 +15,7 @@
 namespace gatewaykit::server {
 
 Http2Exchange::Http2Exchange(Http2Connection& connection, std::int32_t stream)
-    : Exchange(connection),
+    : Exchange(connection, HttpVersion::http_2),
       connection_(connection),
       stream_(stream),
       head_(connection.config().head_limits),

@@ -43,7 +43,7 @@ class Exchange {
   bool may_retry(const Error& error, const Lease& connection);
   Response answer(codec::ResponseHead head, Lease connection);
   /// Tells logs and metrics what became of the exchange.
-  void report();
+  void report(HttpVersion version = HttpVersion::http_1_1);
 
  private:
   bool is_target_to_blame(const Error& error, bool was_stale) const noexcept;
@@ -129,12 +129,13 @@ Response Exchange::answer(codec::ResponseHead head, Lease connection) {
                         std::move(in_flight_), total_);
 }
 
-void Exchange::report() {
+void Exchange::report(HttpVersion version) {
   UpstreamReport report;
   report.pool = pool_.options().name;
   if (lane_ != nullptr) report.target = lane_->target().url.text;
   report.attempts = attempts_;
   report.head_time = pool_.executor().now() - begun_at_;
+  report.version = version;
   ctx_.set(report);
 }
 
@@ -166,7 +167,7 @@ Task<Result<Response>> send(WorkerPool::Use pool, Context& ctx, Request request)
 
     // 5. Answer. The body holds the connection until it was read, if it is not here already.
     if (head) {
-      exchange.report();
+      exchange.report(head->version);
       co_return exchange.answer(std::move(*head), std::move(*connection));
     }
 

@@ -255,6 +255,7 @@ void Http2Stream::head_ended(codec::Http2ResponseHead& lines) {
 void Http2Stream::take_head(codec::Http2ResponseHead& lines) {
   has_head_ = true;
   upload_.forget();
+  head_.version = HttpVersion::http_2;
   head_.status = lines.status;
   head_.headers = std::move(lines.fields());
   const auto length = lines.content_length;

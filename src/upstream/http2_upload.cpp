@@ -92,7 +92,7 @@ void Http2Upload::stage(Chunk chunk) {
   took_content_ = true;
   const bool is_by_length = framing_ == Framing::length;
   if (chunk.empty()) {
-    if (is_by_length) {
+    if (left_ > 0) {
       return fail(Error(Errc::bad_message, Origin::client, "less content than its length"));
     }
     has_ended_ = true;
@@ -104,11 +104,11 @@ void Http2Upload::stage(Chunk chunk) {
       return fail(Error(Errc::bad_message, Origin::client, "more content than its length"));
     }
     left_ -= chunk.size();
-    has_ended_ = left_ == 0;
-    if (has_ended_) wanted_.set();
   }
   keep(chunk);
   staged_ = std::move(chunk);
+  // Trailers may follow: the end is the body's to tell, at once where it is there.
+  if (is_by_length && left_ == 0) pull_ready();
 }
 
 Http2Upload::Piece Http2Upload::next(std::size_t most) {

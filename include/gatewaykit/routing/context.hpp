@@ -22,6 +22,7 @@
 #include "gatewaykit/http/address.hpp"
 #include "gatewaykit/http/request.hpp"
 #include "gatewaykit/http/response.hpp"
+#include "gatewaykit/http/version.hpp"
 
 namespace gatewaykit {
 
@@ -78,6 +79,10 @@ class GATEWAYKIT_EXPORT Context {
   const Peer& peer() const noexcept { return peer_; }
   /// The peer is in the listener's list of trusted proxies.
   bool trusted() const noexcept { return trusted_; }
+  /// The version of HTTP that the peer sent the request in; 1.1 for a request made in-process.
+  HttpVersion version() const noexcept { return version_; }
+  /// For the server, and for tests of what depends on it.
+  void set_version(HttpVersion version) noexcept { version_ = version; }
 
   /// One value per type: how layers hand facts to those behind and around them.
   template <class T>
@@ -137,6 +142,7 @@ class GATEWAYKIT_EXPORT Context {
   std::string_view route_;
   TimePoint deadline_ = kNever;
   bool trusted_;
+  HttpVersion version_ = HttpVersion::http_1_1;
   Response refusal_;
   struct Captured {
     RouteParam raw;

@@ -19,6 +19,7 @@
 #include "gatewaykit/export.hpp"
 #include "gatewaykit/http/request.hpp"
 #include "gatewaykit/http/response.hpp"
+#include "gatewaykit/http/version.hpp"
 #include "gatewaykit/upstream/tls.hpp"
 
 namespace gatewaykit {
@@ -133,6 +134,7 @@ struct UpstreamReport {
   std::string_view target;  ///< The URL of the last target tried.
   std::uint32_t attempts = 0;
   Duration head_time{};  ///< From send() to the response head, over all attempts.
+  HttpVersion version = HttpVersion::http_1_1;  ///< Of the response, where there is one.
 };
 
 /// Thread-safe: one pool may serve several workers and several gateways of a process.

@@ -11,6 +11,7 @@ import https from "node:https";
 import net from "node:net";
 import { test } from "node:test";
 import { Authority } from "./authority.mjs";
+import { connectHttp2, exchangeHttp2 } from "./http2_client.mjs";
 import { closed, connect, exchange, open, startConfigured, temporaryFolder } from "./processes.mjs";
 
 const { constants } = http2;
@@ -398,6 +399,55 @@ test("trailers go both ways", async (t) => {
     "Connection: te, close\r\n\r\n3\r\nabc\r\n0\r\nX-Part: one\r\n\r\n");
   await client.ended;
   assert.match(client.text, /content\r\n0\r\nx-sum: of one\r\n\r\n$/);
+});
+
+test("trailers go to the target behind content of a known length, too", async (t) => {
+  const origin = await startOrigin(t, (stream, headers) => {
+    let trailers = {};
+    stream.on("trailers", (fields) => (trailers = fields));
+    stream.on("data", () => origin.server.emit("content"));
+    stream.on("end", () => {
+      stream.respond({ ":status": 200 });
+      stream.end(`${headers["content-length"]}, ${trailers["x-part"]}`);
+    });
+  });
+  const gateway = await startBefore(t, origin.url);
+  const session = await connectHttp2(t, gateway);
+  const head = { "content-length": "3", te: "trailers" };
+  const trailers = { "x-part": "one" };
+  assert.match((await exchangeHttp2(session, "/", { headers: head, body: "abc", trailers })).body, /, one$/);
+  assert.equal((await exchangeHttp2(session, "/", { headers: head, body: "abc" })).body, "3, undefined");
+
+  // They come after the target has all of the content.
+  const late = session.request({ ":method": "POST", ":path": "/", ...head }, { waitForTrailers: true });
+  late.on("wantTrailers", () => late.sendTrailers(trailers));
+  const arrived = once(origin.server, "content");
+  late.write("abc");
+  await arrived;
+  late.end();
+  let body = "";
+  for await (const text of late.setEncoding("latin1")) body += text;
+  assert.equal(body, "3, one");
+});
+
+test("Via tells which version of HTTP each side spoke", async (t) => {
+  const modern = await startOrigin(t, (stream, headers) => {
+    stream.respond({ ":status": 200 });
+    stream.end(headers.via);
+  });
+  const old = await listening(t, http.createServer((request, response) => response.end(request.headers.via)), "http");
+  for (const [target, service, spoken] of [[modern, {}, "2.0"], [old, { http2: "never" }, "1.1"]]) {
+    const gateway = await startBefore(t, target.url, service);
+    const told = (answer) => [answer.body, answer.headers.via];
+    const session = await connectHttp2(t, gateway);
+    const answer = `${spoken} gatewaykit`;
+    assert.deepEqual(told(await exchangeHttp2(session, "/")), ["2.0 gatewaykit", answer]);
+    assert.deepEqual(told(await exchange(gateway, "/")), ["1.1 gatewaykit", answer]);
+    const client = await connect(t, gateway);
+    client.socket.write("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+    await client.ended;
+    assert.match(client.text, new RegExp(`\r\nvia: ${answer}\r\n[^]*\r\n\r\n1\\.0 gatewaykit$`, "i"));
+  }
 });
 
 test("interim responses and expectations pass", async (t) => {

@@ -16,7 +16,7 @@ namespace {
 
 std::string outcome_of(const ResponseHead& head) {
   std::string text = std::to_string(code(head.status));
-  text += " 1." + std::to_string(head.minor_version);
+  text += head.version == HttpVersion::http_1_0 ? " 1.0" : " 1.1";
   switch (head.framing.kind) {
     case BodyFraming::Kind::none:
       text += ", no content";

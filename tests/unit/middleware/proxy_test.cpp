@@ -259,6 +259,19 @@ TEST_CASE("The response passes with Via behind that of the target's side") {
   CHECK(service.target().requests().back().fields("via") == Lines{"1.1 edge-1"});
 }
 
+TEST_CASE("Via tells the version that each side spoke") {
+  Service service({}, "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n");
+  for (const auto& [version, told] : {std::pair(HttpVersion::http_1_0, "1.0 gatewaykit"),
+                                      std::pair(HttpVersion::http_1_1, "1.1 gatewaykit"),
+                                      std::pair(HttpVersion::http_2, "2.0 gatewaykit")}) {
+    TestExchange exchange(service.executor(), Service::get("/"));
+    exchange.context().set_version(version);
+    const Response response = exchange.run(service.handler());
+    CHECK(service.target().requests().back().fields("via") == Lines{told});
+    CHECK(response.headers.get("via") == "1.0 gatewaykit");
+  }
+}
+
 TEST_CASE("A target that cannot be reached is a failure of the upstream, told without its name") {
   VirtualExecutor executor;
   MemoryNetwork network(executor);
