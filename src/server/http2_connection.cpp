@@ -70,8 +70,8 @@ struct Http2Connection::Callbacks {
     return guarded([&] {
       Http2Connection& connection = self(data);
       connection.accounted_ += kHttp2FrameHead + head->length;
-      if (!connection.allows(*head, exchange(session, head->stream_id, data)))
-        connection.send_away();
+      const Http2Exchange* const found = exchange(session, head->stream_id, data);
+      if (!connection.allows(*head, found)) connection.send_away();
       return 0;
     });
   }
@@ -110,9 +110,8 @@ struct Http2Connection::Callbacks {
       if (found == nullptr) return 0;
       found->count_received(frame->hd.length + kHttp2FrameHead);
       const bool ends_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-      const bool is_well_formed = is_section    ? found->end_section(ends_stream)
-                                  : ends_stream ? found->end_content()
-                                                : true;
+      const bool is_well_formed =
+          is_section ? found->end_section(ends_stream) : !ends_stream || found->end_content();
       if (!is_well_formed) {
         connection.reset(*found, NGHTTP2_PROTOCOL_ERROR);
       } else if (is_section && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
@@ -152,8 +151,8 @@ struct Http2Connection::Callbacks {
       }
       if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
       connection.guard_.note_work();
-      if (Http2Exchange* const found = exchange(session, frame->hd.stream_id, data))
-        found->sent(*frame);
+      Http2Exchange* const found = exchange(session, frame->hd.stream_id, data);
+      if (found != nullptr) found->sent(*frame);
       return 0;
     });
   }
