@@ -3,8 +3,8 @@
 
 #include <utility>
 
+#include "http/grpc.hpp"
 #include "server/client_fields.hpp"
-#include "server/grpc.hpp"
 #include "server/worker.hpp"
 
 namespace gatewaykit::server {
@@ -45,7 +45,8 @@ const Chain& Exchange::open(Request&& request, const std::optional<Error>& failu
   const std::optional<Duration> timeout = grpc_timeout_of(request);
   begin_context(std::move(request), client);
   if (timeout) {
-    context_->set_deadline(deadline_after(connection_.worker().loop().now(), *timeout));
+    call_deadline_ = deadline_after(connection_.worker().loop().now(), *timeout);
+    context_->set_deadline(call_deadline_);
   }
   if (failure) return refuse(Response::failure(*failure));
   return routes_->match(*context_);

@@ -50,7 +50,8 @@ class Exchange : public ExchangeHost {
   std::optional<Context> context_;
   std::optional<Error> failure_;
   Status status_ = Status::ok;
-  HttpVersion version_;  // Of the request.
+  HttpVersion version_;               // Of the request.
+  TimePoint call_deadline_ = kNever;  // Of a call of gRPC, for all of it.
 
  private:
   const Peer& client_of(Headers& fields);

@@ -416,6 +416,7 @@ void Http2Connection::submit_interim(Http2Exchange& exchange, Status status,
 bool Http2Connection::submit_trailers(Http2Exchange& exchange, const Headers& trailers) {
   codec::Http2FieldList lines;
   lines.add_copied(trailers);
+  want_output();
   return nghttp2_submit_trailer(session_.get(), exchange.stream(), lines.data(), lines.size()) == 0;
 }
 

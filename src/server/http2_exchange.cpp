@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "codec/trailers.hpp"
+#include "gatewaykit/core/async.hpp"
 #include "gatewaykit/core/executor.hpp"
+#include "http/grpc.hpp"
 #include "http/scan.hpp"
 #include "server/http2_connection.hpp"
 #include "server/websocket_handshake.hpp"
@@ -58,13 +60,16 @@ Task<void> Http2Exchange::run() {
     if (is_open_ && !context_->cancelled()) begin_sending(std::move(response));
   }
 
-  // 3. Its content, as the client takes it.
+  // 3. Its content, as the client takes it; a call of gRPC has until its deadline for all of it.
   if (is_head_submitted_) {
+    const bool has_deadline = call_deadline_ != kNever && ends_with_grpc_trailers(response_);
     try {
-      co_await send().under(context_->scope());
+      Task<void> sending = has_deadline ? send_in_time() : send();
+      co_await std::move(sending).under(context_->scope());
     } catch (const std::exception& bug) {
       cut(connection_.worker().shared().failure_of_bug(bug, *context_));
     }
+    if (is_cut_) tell_failure();
   }
 
   // 4. What runs beside it, and those who wait for the end. The other half of a tunnel goes on.
@@ -177,7 +182,24 @@ Task<void> Http2Exchange::send() {
   }
 }
 
+Task<void> Http2Exchange::send_in_time() {
+  const Env env = co_await current_env();
+  CancelScope scope(env.scope);
+  const detail::DeadlineTimer timer(scope, *env.executor, call_deadline_);
+  co_await send().under(scope);
+  if (is_cut_ && timer.fired()) {
+    cut(Error(Errc::total_timeout, Origin::gateway, "the deadline of the call has passed"));
+  }
+}
+
+/// What others can only cut, gRPC tells in trailers. They need no window.
+void Http2Exchange::tell_failure() {
+  if (!is_open_ || is_sent_ || is_lost_ || left_ || !ends_with_grpc_trailers(response_)) return;
+  is_told_ = connection_.submit_trailers(*this, grpc_trailers_of(*failure_));
+}
+
 void Http2Exchange::give_up(Error error) {
+  is_lost_ = true;
   cut(std::move(error));
   progress_.set();
 }
@@ -238,6 +260,7 @@ void Http2Exchange::sent(const nghttp2_frame& frame) noexcept {
   progressed_at_ = connection_.worker().loop().now();
   if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return;
   is_sent_ = true;
+  if (is_told_) end_request();
   progress_.set();
 }
 
@@ -253,13 +276,18 @@ void Http2Exchange::client_gone() noexcept {
   progress_.set();
 }
 
-/// A client that is still sending is told to stop: the answer does not depend on the rest
-/// (RFC 9113 section 8.1).
 void Http2Exchange::settle() noexcept {
-  if (is_open_ && !is_sent_) connection_.reset(*this, NGHTTP2_INTERNAL_ERROR);
-  if (is_open_ && is_sent_ && !body_.has_ended()) connection_.reset(*this, NGHTTP2_NO_ERROR);
+  // A reset would overtake the trailers.
+  if (is_open_ && !is_sent_ && !is_told_) connection_.reset(*this, NGHTTP2_INTERNAL_ERROR);
+  if (is_sent_) end_request();
   response_.body = Body();
   context_->scope().cancel();
+}
+
+/// A client that is still sending is told to stop: the answer does not depend on the rest
+/// (RFC 9113 section 8.1).
+void Http2Exchange::end_request() noexcept {
+  if (is_open_ && !body_.has_ended()) connection_.reset(*this, NGHTTP2_NO_ERROR);
 }
 
 void Http2Exchange::consumed(std::size_t bytes) noexcept { connection_.consume(*this, bytes); }

@@ -72,10 +72,13 @@ class Http2Exchange final : public Exchange {
   void check_tunnel();
   void add_framing(codec::Http2FieldList& lines);
   Task<void> send();
+  Task<void> send_in_time();
+  void tell_failure();
   void fetch();
   bool keeps_length(std::size_t size);
   void cut(Error error);
   void settle() noexcept;
+  void end_request() noexcept;
   bool is_done() const noexcept { return is_sent_ || !is_open_ || is_cut_; }
 
   Http2Connection& connection_;
@@ -99,6 +102,8 @@ class Http2Exchange final : public Exchange {
   bool is_gone_ = false;
   bool is_tunnel_ = false;
   bool is_cut_ = false;
+  bool is_told_ = false;  // How it was cut, in trailers.
+  bool is_lost_ = false;  // Nothing more can be sent on the stream.
   bool is_sent_ = false;  // The whole response.
   bool is_head_submitted_ = false;
   bool wants_content_ = false;  // The session waits for it.

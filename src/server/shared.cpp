@@ -5,7 +5,7 @@
 
 #include "gatewaykit/middleware/request_id.hpp"
 #include "gatewaykit/routing/context.hpp"
-#include "server/grpc.hpp"
+#include "http/grpc.hpp"
 
 namespace gatewaykit::server {
 

@@ -5,7 +5,9 @@
 #include <string>
 #include <utility>
 
+#include "gatewaykit/core/async.hpp"
 #include "gatewaykit/http/headers.hpp"
+#include "http/grpc.hpp"
 
 namespace gatewaykit::transform {
 
@@ -38,20 +40,32 @@ Result<Chunk> GrpcWebRequestBody::decode(const Chunk& text) {
 
 Task<Result<Chunk>> GrpcWebResponseBody::read() {
   if (has_ended_) co_return Chunk();
-  Result<Chunk> chunk = co_await inner().read();
-  if (!chunk) co_return chunk;
+  Task<Result<Chunk>> reading = deadline_ == kNever ? inner().read() : read_in_time();
+  Result<Chunk> chunk = co_await std::move(reading);
+  if (!chunk) {
+    const Headers outcome = grpc_trailers_of(chunk.error());
+    inner() = Body();  // Nobody works for it any more.
+    co_return end(&outcome);
+  }
   if (!chunk->empty()) co_return encode(std::move(*chunk));
-  has_ended_ = true;
-  co_return encode(trailer_frame());
+  co_return end(BodyFilter::trailers());
+}
+
+Task<Result<Chunk>> GrpcWebResponseBody::read_in_time() {
+  const Env env = co_await current_env();
+  const TimePoint now = env.executor->now();
+  if (now >= deadline_) co_return Error(Errc::total_timeout, Origin::gateway);
+  co_return co_await with_timeout(deadline_ - now, inner().read());
 }
 
 Chunk GrpcWebResponseBody::encode(Chunk bytes) const {
   return is_text_ ? Chunk::copy_of(encode_base64(bytes.view())) : bytes;
 }
 
-Chunk GrpcWebResponseBody::trailer_frame() const {
+Chunk GrpcWebResponseBody::end(const Headers* trailers) {
+  has_ended_ = true;
   std::string lines;
-  if (const Headers* const trailers = BodyFilter::trailers()) {
+  if (trailers != nullptr) {
     for (const FieldLine line : *trailers) {
       lines.append(line.name).append(": ").append(line.value).append("\r\n");
     }
@@ -60,7 +74,7 @@ Chunk GrpcWebResponseBody::trailer_frame() const {
   std::string frame = {static_cast<char>(0x80), static_cast<char>(size >> 24),
                        static_cast<char>(size >> 16), static_cast<char>(size >> 8),
                        static_cast<char>(size)};
-  return Chunk::copy_of(frame += lines);
+  return encode(Chunk::copy_of(frame += lines));
 }
 
 }  // namespace gatewaykit::transform

@@ -16,6 +16,9 @@ namespace gatewaykit {
 /// grpc-timeout allowed, and grpc-status and grpc-message exposed. The service must be spoken to in
 /// HTTP/2 (`UpstreamOptions::http2`).
 ///
+/// An answer that breaks off, or is not whole when its grpc-timeout has passed, ends with a frame
+/// that says so (grpc-status UNAVAILABLE, DEADLINE_EXCEEDED).
+///
 /// Text that is no base64 fails the request's content (Errc::bad_message, 400). Source: gRPC's
 /// PROTOCOL-WEB document. Thread-safe.
 GATEWAYKIT_EXPORT MiddlewarePtr grpc_web();

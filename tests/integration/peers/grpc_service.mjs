@@ -29,6 +29,7 @@ const definition = {
 const elsewhere = {
   deaf: method("Unary", false, false, "test.Deaf"),
   deafNever: method("Never", false, false, "test.Deaf"),
+  deafBegun: method("Begun", false, true, "test.Deaf"),
   deafBroken: method("Broken", false, true, "test.Deaf"),
   dead: method("Unary", false, false, "test.Dead"),
   nowhere: method("Unary", false, false, "test.Nowhere"),

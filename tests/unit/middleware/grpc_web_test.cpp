@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gatewaykit/middleware/grpc_web.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "gatewaykit/testing/virtual_executor.hpp"
 
 using namespace gatewaykit;
+using namespace std::chrono_literals;
 using testing::ScriptedBody;
 using testing::ScriptedNext;
 using testing::TestExchange;
@@ -26,9 +28,19 @@ Request call(std::string_view type, std::string_view content) {
 }
 
 const std::string kMessage("\0\0\0\0\1m", 6);
-const std::string kLines = "grpc-status: 0\r\ngrpc-message: fine\r\n";
-const std::string kTrailerFrame =
-    std::string("\x80\0\0\0", 4) + static_cast<char>(kLines.size()) + kLines;
+
+std::string trailer_frame(const std::string& lines) {
+  return std::string("\x80\0\0\0", 4) + static_cast<char>(lines.size()) + lines;
+}
+
+const std::string kTrailerFrame = trailer_frame("grpc-status: 0\r\ngrpc-message: fine\r\n");
+
+Response answer_with(ScriptedBody& content) {
+  Response response;
+  response.headers.set("content-type", "application/grpc");
+  response.body = content.body();
+  return response;
+}
 
 /// A service of gRPC: one message, and how the call went.
 Response answer() {
@@ -131,4 +143,35 @@ TEST_CASE("An answer that is no gRPC stays what it is") {
   Called called(call("application/grpc-web", kMessage), Response::text(Status::bad_gateway, "no"));
   CHECK(called.response().status == Status::bad_gateway);
   CHECK(called.content() == "no");
+}
+
+TEST_CASE("An answer that breaks off ends with a frame that says so") {
+  ScriptedBody broken;
+  broken.chunk(kMessage).fail(Error(Errc::reset, Origin::upstream));
+  Called called(call("application/grpc-web", kMessage), answer_with(broken));
+  CHECK(called.content() ==
+        kMessage + trailer_frame("grpc-status: 14\r\n"
+                                 "grpc-message: The upstream service gave no valid answer.\r\n"));
+  CHECK(broken.was_dropped());
+}
+
+TEST_CASE("A call has until its grpc-timeout for all of its answer") {
+  ScriptedBody slow;
+  slow.chunk(kMessage).pause(3s).chunk(kMessage).trailer("grpc-status", "0");
+  Request request = call("application/grpc-web", kMessage);
+  request.headers.set("grpc-timeout", "2S");
+  Called called(std::move(request), answer_with(slow));
+  CHECK(called.content() ==
+        kMessage + trailer_frame("grpc-status: 4\r\n"
+                                 "grpc-message: The upstream service did not answer in time.\r\n"));
+  CHECK(slow.was_dropped());
+}
+
+TEST_CASE("A deadline that is not reached changes nothing") {
+  ScriptedBody slow;
+  slow.chunk(kMessage).pause(3s).chunk(kMessage).trailer("grpc-status", "0");
+  Request request = call("application/grpc-web", kMessage);
+  request.headers.set("grpc-timeout", "4S");
+  Called called(std::move(request), answer_with(slow));
+  CHECK(called.content() == kMessage + kMessage + trailer_frame("grpc-status: 0\r\n"));
 }

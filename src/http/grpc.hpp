@@ -7,11 +7,12 @@
 #include <optional>
 #include <string_view>
 
+#include "gatewaykit/core/error.hpp"
 #include "gatewaykit/core/timer.hpp"
 #include "gatewaykit/http/request.hpp"
 #include "gatewaykit/http/response.hpp"
 
-namespace gatewaykit::server {
+namespace gatewaykit {
 
 /// By its Content-Type: application/grpc, or with a suffix, such as application/grpc+proto, or
 /// application/grpc-web.
@@ -25,4 +26,10 @@ std::optional<Duration> grpc_timeout_of(const Request& request) noexcept;
 /// grpc-message.
 void render_grpc_error(const Request& request, Response& response);
 
-}  // namespace gatewaykit::server
+/// An answer whose trailers tell how the call went: of gRPC itself, not of gRPC-Web.
+bool ends_with_grpc_trailers(const Response& response) noexcept;
+
+/// What ends a call whose answer had begun when `error` cut it: grpc-status and grpc-message.
+Headers grpc_trailers_of(const Error& error);
+
+}  // namespace gatewaykit

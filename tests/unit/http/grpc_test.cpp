@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which requests are calls of gRPC, how long they may take, and how their failures are told.
-#include "server/grpc.hpp"
+#include "http/grpc.hpp"
 
 #include <chrono>
 #include <optional>
@@ -12,9 +12,6 @@
 
 using namespace gatewaykit;
 using namespace std::chrono_literals;
-using server::grpc_timeout_of;
-using server::is_grpc;
-using server::render_grpc_error;
 
 namespace {
 
@@ -89,6 +86,27 @@ TEST_CASE("a failure is told by a status of gRPC") {
   CHECK(told(Status::service_unavailable) == "14 detail");
   CHECK(told(Status::gateway_timeout) == "4 detail");
   CHECK(told(Status::internal_server_error) == "2 detail");
+}
+
+TEST_CASE("a failure behind the head is told in trailers") {
+  const Headers trailers =
+      grpc_trailers_of(Error(Errc::total_timeout, Origin::gateway, "not for clients"));
+  CHECK(trailers.get("grpc-status") == "4");
+  CHECK(trailers.get("grpc-message") == "The upstream service did not answer in time.");
+}
+
+TEST_CASE("gRPC itself has trailers, gRPC-Web and others do not") {
+  const auto has_trailers = [](std::string_view type) {
+    Response response;
+    response.headers.set("content-type", type);
+    return ends_with_grpc_trailers(response);
+  };
+  CHECK(has_trailers("application/grpc"));
+  CHECK(has_trailers("application/grpc+proto"));
+  CHECK_FALSE(has_trailers("application/grpc-web"));
+  CHECK_FALSE(has_trailers("application/grpc-web-text+proto"));
+  CHECK_FALSE(has_trailers("text/html"));
+  CHECK_FALSE(ends_with_grpc_trailers(Response()));
 }
 
 TEST_CASE("the message of a failure is percent-encoded") {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/grpc.hpp"
+#include "http/grpc.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -8,7 +8,7 @@
 
 #include "http/scan.hpp"
 
-namespace gatewaykit::server {
+namespace gatewaykit {
 
 namespace {
 
@@ -48,6 +48,18 @@ GrpcStatus grpc_status_of(Status status) noexcept {
   }
 }
 
+constexpr std::string_view kType = "application/grpc";
+
+/// Where it is one of gRPC's or gRPC-Web's types: what follows "application/grpc".
+std::optional<std::string_view> behind_type(const Headers& fields) noexcept {
+  const std::optional<std::string_view> type = fields.get(Field::content_type);
+  if (!type || !equals_lower(type->substr(0, kType.size()), kType)) return std::nullopt;
+  const std::string_view rest = type->substr(kType.size());
+  const bool is_end =
+      rest.empty() || std::string_view("+-; ").find(rest.front()) != std::string_view::npos;
+  return is_end ? std::optional(rest) : std::nullopt;
+}
+
 /// grpc-message is percent-encoded: all but printable ASCII, and the percent sign.
 std::string encode_message(std::string_view text) {
   constexpr char kHex[] = "0123456789ABCDEF";
@@ -65,15 +77,15 @@ std::string encode_message(std::string_view text) {
   return encoded;
 }
 
+void add_outcome(Headers& fields, const Response& failure) {
+  const GrpcStatus status = grpc_status_of(failure.status);
+  fields.set("grpc-status", std::to_string(static_cast<int>(status)));
+  fields.set("grpc-message", encode_message(failure.problem_detail()));
+}
+
 }  // namespace
 
-bool is_grpc(const Request& request) noexcept {
-  constexpr std::string_view kType = "application/grpc";
-  const std::optional<std::string_view> type = request.headers.get(Field::content_type);
-  if (!type || !equals_lower(type->substr(0, kType.size()), kType)) return false;
-  const std::string_view rest = type->substr(kType.size());
-  return rest.empty() || std::string_view("+-; ").find(rest.front()) != std::string_view::npos;
-}
+bool is_grpc(const Request& request) noexcept { return behind_type(request.headers).has_value(); }
 
 std::optional<Duration> grpc_timeout_of(const Request& request) noexcept {
   if (!is_grpc(request)) return std::nullopt;
@@ -105,12 +117,21 @@ std::optional<Duration> grpc_timeout_of(const Request& request) noexcept {
 }
 
 void render_grpc_error(const Request& request, Response& response) {
-  const GrpcStatus status = grpc_status_of(response.status);
   response.headers.set("content-type", *request.headers.get(Field::content_type));
-  response.headers.set("grpc-status", std::to_string(static_cast<int>(status)));
-  response.headers.set("grpc-message", encode_message(response.problem_detail()));
+  add_outcome(response.headers, response);
   response.status = Status::ok;
   response.body = Body();
 }
 
-}  // namespace gatewaykit::server
+bool ends_with_grpc_trailers(const Response& response) noexcept {
+  const std::optional<std::string_view> rest = behind_type(response.headers);
+  return rest && !rest->starts_with('-');
+}
+
+Headers grpc_trailers_of(const Error& error) {
+  Headers trailers;
+  add_outcome(trailers, Response::failure(error));
+  return trailers;
+}
+
+}  // namespace gatewaykit
