@@ -23,6 +23,8 @@ struct TlsFree {
 using SslPtr = std::unique_ptr<SSL, TlsFree<SSL_free>>;
 using SslContextPtr = std::unique_ptr<SSL_CTX, TlsFree<SSL_CTX_free>>;
 using X509Ptr = std::unique_ptr<X509, TlsFree<X509_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, TlsFree<EVP_PKEY_free>>;
+using CertificateStorePtr = std::unique_ptr<X509_STORE, TlsFree<X509_STORE_free>>;
 
 /// The reason of the oldest error of this thread, all of which are forgotten.
 std::string take_tls_error();

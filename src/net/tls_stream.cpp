@@ -15,6 +15,11 @@ namespace {
 /// The most that a record holds (RFC 8446 section 5.1).
 constexpr std::size_t kRecord = 16 * 1024;
 
+/// SSL_get_error(3) wants none of before. To look costs a tenth of clearing in vain.
+void forget_errors() noexcept {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 /// Takes bytes from the front of vectors, a record's worth at a time.
 class Gatherer {
  public:
@@ -108,7 +113,7 @@ long TlsStream::control(BIO* /*bio*/, int command, long /*number*/, void* /*poin
 
 Task<Result<>> TlsStream::handshake(TimePoint deadline, Origin origin) {
   for (;;) {
-    ERR_clear_error();
+    forget_errors();
     const int done = SSL_do_handshake(ssl_.get());
     if (done == 1) break;
     const int why = SSL_get_error(ssl_.get(), done);
@@ -154,12 +159,15 @@ IoResult TlsStream::send_clear(std::string_view text) noexcept {
 IoResult TlsStream::receive(char* into, std::size_t size) noexcept {
   std::size_t total = 0;
   while (total < size) {
-    ERR_clear_error();
+    forget_errors();
     std::size_t count = 0;
     const int done = SSL_read_ex(ssl_.get(), into + total, size - total, &count);
     if (done == 1) {
       total += count;
-      continue;
+      // Neither OpenSSL nor the socket has more: to ask would cost as much as a record.
+      if (SSL_has_pending(ssl_.get()) == 1 || may_receive_) continue;
+      has_buffered_ = false;
+      return {IoResult::Kind::bytes, total};
     }
     has_buffered_ = false;
     const int why = SSL_get_error(ssl_.get(), done);
@@ -191,7 +199,7 @@ IoResult TlsStream::send(const iovec* vectors, int count) noexcept {
 }
 
 IoResult TlsStream::send_some(const char* from, std::size_t size) noexcept {
-  ERR_clear_error();
+  forget_errors();
   std::size_t count = 0;
   const int done = SSL_write_ex(ssl_.get(), from, size, &count);
   if (done == 1) return {IoResult::Kind::bytes, count};
@@ -204,7 +212,7 @@ IoResult TlsStream::send_some(const char* from, std::size_t size) noexcept {
 
 IoResult TlsStream::failed() noexcept {
   is_open_ = false;
-  ERR_clear_error();
+  forget_errors();
   return {IoResult::Kind::failed, 0, ECONNRESET};
 }
 
@@ -221,9 +229,9 @@ void TlsStream::reset_on_close() noexcept {
 /// close_notify, where there is room for it: the peer can tell the end from a cut.
 void TlsStream::say_goodbye() noexcept {
   if (!std::exchange(is_open_, false)) return;
-  ERR_clear_error();
+  forget_errors();
   SSL_shutdown(ssl_.get());
-  ERR_clear_error();
+  forget_errors();
 }
 
 }  // namespace gatewaykit::net

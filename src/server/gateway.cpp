@@ -268,7 +268,7 @@ class Gateway::Impl {
   void make_workers() {
     const unsigned count = worker_count(shared_->options.workers);
     for (unsigned i = 0; i < count; ++i) {
-      workers_.push_back(std::make_unique<server::Worker>(*shared_, host_loop_));
+      workers_.push_back(std::make_unique<server::Worker>(*shared_, i, host_loop_));
     }
   }
 

@@ -58,9 +58,8 @@ std::optional<std::int64_t> expiry_of(const std::string& der, const X509& certif
 
 }  // namespace
 
-std::unique_ptr<const OcspStaple> OcspStaple::read(const std::string& file, SSL_CTX& context,
+std::unique_ptr<const OcspStaple> OcspStaple::read(const std::string& file, const X509* certificate,
                                                    std::vector<std::string>& problems) {
-  const X509* const certificate = SSL_CTX_get0_certificate(&context);
   if (file.empty() || certificate == nullptr) return nullptr;  // The latter was told already.
   std::ifstream input(file, std::ios::binary);
   std::string_view reason = "it cannot be read";
@@ -75,18 +74,12 @@ std::unique_ptr<const OcspStaple> OcspStaple::read(const std::string& file, SSL_
   return nullptr;
 }
 
-void OcspStaple::serve(SSL_CTX& context) const {
-  SSL_CTX_set_tlsext_status_cb(&context, &OcspStaple::on_status_request);
-  SSL_CTX_set_tlsext_status_arg(&context, const_cast<OcspStaple*>(this));
-}
-
-int OcspStaple::on_status_request(SSL* ssl, void* argument) noexcept {
-  const auto& self = *static_cast<const OcspStaple*>(argument);
-  if (std::time(nullptr) >= self.expires_) return SSL_TLSEXT_ERR_NOACK;
-  void* const copy = OPENSSL_memdup(self.response_.data(), self.response_.size());
-  if (copy == nullptr) return SSL_TLSEXT_ERR_NOACK;
-  SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(self.response_.size()));  // Taken.
-  return SSL_TLSEXT_ERR_OK;
+bool OcspStaple::give_to(SSL& ssl) const noexcept {
+  if (std::time(nullptr) >= expires_) return false;
+  void* const copy = OPENSSL_memdup(response_.data(), response_.size());
+  if (copy == nullptr) return false;
+  SSL_set_tlsext_status_ocsp_resp(&ssl, copy, static_cast<long>(response_.size()));  // Taken.
+  return true;
 }
 
 }  // namespace gatewaykit::server

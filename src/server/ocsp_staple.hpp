@@ -14,19 +14,18 @@ namespace gatewaykit::server {
 
 class OcspStaple {
  public:
-  /// Of a DER file, for the certificate of `context`. Null where `file` is empty, and where it
-  /// cannot be used: then `problems` gets a sentence. That the authority has signed it is the
-  /// client's to see; one that has expired is taken, and kept to ourselves.
-  static std::unique_ptr<const OcspStaple> read(const std::string& file, SSL_CTX& context,
+  /// Of a DER file, for `certificate`. Null where `file` is empty or there is no certificate, and
+  /// where it cannot be used: then `problems` gets a sentence. That the authority has signed it is
+  /// the client's to see; one that has expired is taken, and kept to ourselves.
+  static std::unique_ptr<const OcspStaple> read(const std::string& file, const X509* certificate,
                                                 std::vector<std::string>& problems);
 
-  /// Hands it to clients of `context`, which it outlives.
-  void serve(SSL_CTX& context) const;
+  /// Hands it to a client that asks for it; false where it has expired.
+  bool give_to(SSL& ssl) const noexcept;
 
  private:
   OcspStaple(std::string response, std::int64_t expires) noexcept
       : response_(std::move(response)), expires_(expires) {}
-  static int on_status_request(SSL* ssl, void* argument) noexcept;
 
   const std::string response_;
   const std::int64_t expires_;  // Seconds since 1970.

@@ -62,6 +62,17 @@ std::string subject_of(X509& certificate) {
   return std::string(text, static_cast<std::size_t>(size));
 }
 
+void free_chain(STACK_OF(X509) * chain) noexcept { sk_X509_pop_free(chain, X509_free); }
+void free_names(STACK_OF(X509_NAME) * names) noexcept {
+  sk_X509_NAME_pop_free(names, X509_NAME_free);
+}
+
+/// By SNI, in lower case; empty for none.
+std::string name_asked_for(const SSL& ssl) {
+  const char* const name = SSL_get_servername(&ssl, TLSEXT_NAMETYPE_host_name);
+  return name == nullptr ? std::string() : host_of(name);
+}
+
 std::optional<ClientCertificate> client_certificate_of(SSL& ssl) {
   const net::X509Ptr certificate(SSL_get1_peer_certificate(&ssl));
   if (!certificate || SSL_get_verify_result(&ssl) != X509_V_OK) return std::nullopt;
@@ -77,17 +88,28 @@ std::optional<ClientCertificate> client_certificate_of(SSL& ssl) {
 
 }  // namespace
 
+/// What a client may be shown.
+struct TlsIdentity {
+  static TlsIdentity read(const TlsCertificate& certificate, std::vector<std::string>& problems);
+  void use_for(SSL_CTX& context) const noexcept {
+    SSL_CTX_use_cert_and_key(&context, certificate.get(), key.get(), chain.get(), 1);
+  }
+  bool use_for(SSL& ssl) const noexcept {
+    return SSL_use_cert_and_key(&ssl, certificate.get(), key.get(), chain.get(), 1) == 1;
+  }
+
+  net::X509Ptr certificate;
+  net::KeyPtr key;
+  std::unique_ptr<STACK_OF(X509), net::TlsFree<free_chain>> chain;
+  std::vector<std::string> names;
+  std::unique_ptr<const OcspStaple> staple;  // Null for none.
+};
+
 /// One reading of the files.
 struct TlsCertificates {
-  struct Identity {
-    net::SslContextPtr context;
-    std::vector<std::string> names;
-    std::unique_ptr<const OcspStaple> staple;  // Null for none.
-  };
-
-  const Identity& find(std::string_view name) const {
-    const Identity* wildcard = nullptr;
-    for (const Identity& identity : identities) {
+  const TlsIdentity& find(std::string_view name) const {
+    const TlsIdentity* wildcard = nullptr;
+    for (const TlsIdentity& identity : identities) {
       for (const std::string& pattern : identity.names) {
         if (pattern == name) return identity;
         if (wildcard == nullptr && covers(pattern, name)) wildcard = &identity;
@@ -96,38 +118,84 @@ struct TlsCertificates {
     return wildcard != nullptr ? *wildcard : identities.front();
   }
 
-  static int on_name(SSL* ssl, int* /*alert*/, void* argument) noexcept {
-    const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
-    const auto& self = *static_cast<const TlsCertificates*>(argument);
-    SSL_set_SSL_CTX(ssl, self.find(host_of(name)).context.get());
-    return SSL_TLSEXT_ERR_OK;
-  }
-
-  std::shared_ptr<TicketKeys> ticket_keys;  // Outlive the contexts.
-  std::vector<Identity> identities;
+  std::vector<TlsIdentity> identities;
+  net::CertificateStorePtr client_authorities;  // Null: clients are asked for none.
+  std::unique_ptr<STACK_OF(X509_NAME), net::TlsFree<free_names>> client_authority_names;
 };
+
+/// What a worker makes of them.
+struct TlsShare {
+  static int on_name(SSL* ssl, int* alert, void* argument) noexcept;
+  static int on_status_request(SSL* ssl, void* argument) noexcept;
+
+  std::shared_ptr<TicketKeys> ticket_keys;  // These two outlive the context.
+  std::shared_ptr<const TlsCertificates> certificates;
+  net::SslContextPtr context;  // Has the first identity.
+};
+
+TlsIdentity TlsIdentity::read(const TlsCertificate& certificate,
+                              std::vector<std::string>& problems) {
+  const net::SslContextPtr context(SSL_CTX_new(TLS_server_method()));
+  net::use_certificate(*context, certificate, problems);
+  TlsIdentity made;
+  if (X509* const own = SSL_CTX_get0_certificate(context.get())) {
+    X509_up_ref(own);
+    made.certificate.reset(own);
+    made.names = net::dns_names_of(*own);
+  }
+  if (EVP_PKEY* const key = SSL_CTX_get0_privatekey(context.get())) {
+    EVP_PKEY_up_ref(key);
+    made.key.reset(key);
+  }
+  STACK_OF(X509)* chain = nullptr;
+  SSL_CTX_get0_chain_certs(context.get(), &chain);
+  if (chain != nullptr) made.chain.reset(X509_chain_up_ref(chain));
+  made.staple = OcspStaple::read(certificate.ocsp_response, made.certificate.get(), problems);
+  return made;
+}
+
+/// RFC 6066 section 3. A client that is content with the first certificate has it already.
+int TlsShare::on_name(SSL* ssl, int* alert, void* argument) noexcept {
+  const std::string name = name_asked_for(*ssl);
+  if (name.empty()) return SSL_TLSEXT_ERR_NOACK;
+  const TlsCertificates& all = *static_cast<const TlsShare*>(argument)->certificates;
+  const TlsIdentity& wanted = all.find(name);
+  if (&wanted == &all.identities.front() || wanted.use_for(*ssl)) return SSL_TLSEXT_ERR_OK;
+  *alert = SSL_AD_INTERNAL_ERROR;
+  return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+int TlsShare::on_status_request(SSL* ssl, void* argument) noexcept {
+  const X509* const shown = SSL_get_certificate(ssl);
+  for (const TlsIdentity& identity :
+       static_cast<const TlsShare*>(argument)->certificates->identities) {
+    if (identity.certificate.get() != shown || identity.staple == nullptr) continue;
+    return identity.staple->give_to(*ssl) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+  }
+  return SSL_TLSEXT_ERR_NOACK;
+}
 
 namespace {
 
-void ask_for_certificates(SSL_CTX& context, const TlsOptions& options,
-                          std::vector<std::string>& problems) {
-  if (options.client_certificates == ClientCertificates::none) return;
-  const char* const file = options.client_ca.c_str();
-  STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(file);
-  if (names == nullptr || SSL_CTX_load_verify_file(&context, file) != 1) {
-    problems.push_back(fmt::format("tls.client_ca: cannot use '{}': {}", options.client_ca,
-                                   net::take_tls_error()));
+/// As a store and by name: the latter are told to clients.
+void read_client_authorities(const std::string& file, TlsCertificates& into,
+                             std::vector<std::string>& problems) {
+  into.client_authorities.reset(X509_STORE_new());
+  into.client_authority_names.reset(SSL_load_client_CA_file(file.c_str()));
+  if (into.client_authority_names == nullptr ||
+      X509_STORE_load_file(into.client_authorities.get(), file.c_str()) != 1) {
+    problems.push_back(
+        fmt::format("tls.client_ca: cannot use '{}': {}", file, net::take_tls_error()));
   }
-  SSL_CTX_set_client_CA_list(&context, names);  // Takes it over.
-  const bool is_required = options.client_certificates == ClientCertificates::required;
-  SSL_CTX_set_verify(
-      &context, SSL_VERIFY_PEER | (is_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
 }
 
-std::vector<std::string> names_of(SSL_CTX& context) {
-  X509* const certificate = SSL_CTX_get0_certificate(&context);
-  return certificate == nullptr ? std::vector<std::string>() : net::dns_names_of(*certificate);
+void ask_for_certificates(SSL_CTX& context, const TlsCertificates& certificates, bool is_required) {
+  if (certificates.client_authorities == nullptr) return;
+  SSL_CTX_set1_cert_store(&context, certificates.client_authorities.get());
+  SSL_CTX_set_client_CA_list(
+      &context, SSL_dup_CA_list(certificates.client_authority_names.get()));  // Takes it over.
+  SSL_CTX_set_verify(
+      &context, SSL_VERIFY_PEER | (is_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
 }
 
 }  // namespace
@@ -140,65 +208,86 @@ TlsServer::TlsServer(TlsOptions options, bool offers_http2, std::vector<std::str
   if (options_.handshake_timeout <= Duration::zero()) {
     problems.push_back("tls.handshake_timeout must be greater than zero");
   }
-  certificates_ = read(problems);
-}
-
-std::shared_ptr<const TlsCertificates> TlsServer::read(std::vector<std::string>& problems) const {
-  auto made = std::make_shared<TlsCertificates>();
-  made->ticket_keys = ticket_keys_;
-  for (const TlsCertificate& certificate : options_.certificates) {
-    net::SslContextPtr context = net::make_tls_context(TLS_server_method(), options_.min_version,
-                                                       options_.ciphers, problems);
-    net::use_certificate(*context, certificate, problems);
-    ask_for_certificates(*context, options_, problems);
-    ticket_keys_->serve(*context);
-    SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_session_id_context(context.get(),
-                                   reinterpret_cast<const unsigned char*>("gatewaykit"), 10);
-    SSL_CTX_set_alpn_select_cb(
-        context.get(), &select_protocol,
-        const_cast<std::string_view*>(offers_http2_ ? &kProtocols : &kOnlyHttp1));
-    SSL_CTX_set_tlsext_servername_callback(context.get(), &TlsCertificates::on_name);
-    SSL_CTX_set_tlsext_servername_arg(context.get(), made.get());
-    std::unique_ptr<const OcspStaple> staple =
-        OcspStaple::read(certificate.ocsp_response, *context, problems);
-    if (staple != nullptr) staple->serve(*context);
-    std::vector<std::string> names = names_of(*context);
-    made->identities.push_back({std::move(context), std::move(names), std::move(staple)});
-  }
-  return made;
+  reload(problems);
 }
 
 void TlsServer::reload(std::vector<std::string>& problems) {
-  std::shared_ptr<const TlsCertificates> made = read(problems);
-  if (!problems.empty()) return;
-  const std::lock_guard lock(mutex_);
-  certificates_.swap(made);
+  std::vector<std::string> own;
+  auto certificates = std::make_shared<TlsCertificates>();
+  for (const TlsCertificate& each : options_.certificates) {
+    certificates->identities.push_back(TlsIdentity::read(each, own));
+  }
+  if (options_.client_certificates != ClientCertificates::none) {
+    read_client_authorities(options_.client_ca, *certificates, own);
+  }
+  std::shared_ptr<const TlsShare> first = make_share(certificates, own);
+  if (own.empty()) {
+    const std::lock_guard lock(mutex_);
+    certificates_ = std::move(certificates);
+    shares_.clear();
+    shares_.push_back(std::move(first));
+  }
+  std::move(own.begin(), own.end(), std::back_inserter(problems));
 }
 
-std::shared_ptr<const TlsCertificates> TlsServer::certificates() const {
-  const std::lock_guard lock(mutex_);
-  return certificates_;
+std::shared_ptr<const TlsShare> TlsServer::make_share(
+    std::shared_ptr<const TlsCertificates> certificates, std::vector<std::string>& problems) const {
+  auto made = std::make_shared<TlsShare>();
+  made->ticket_keys = ticket_keys_;
+  made->context =
+      net::make_tls_context(TLS_server_method(), options_.min_version, options_.ciphers, problems);
+  SSL_CTX& context = *made->context;
+  if (!certificates->identities.empty()) certificates->identities.front().use_for(context);
+  // Clients get the certificates that the file holds: nothing is searched for at each handshake.
+  SSL_CTX_set_mode(&context, SSL_MODE_NO_AUTO_CHAIN);
+  // Each costs a twentieth of a handshake. Who comes back has used one, and gets another.
+  SSL_CTX_set_num_tickets(&context, 1);
+  const bool is_required = options_.client_certificates == ClientCertificates::required;
+  ask_for_certificates(context, *certificates, is_required);
+  ticket_keys_->serve(context);
+  SSL_CTX_set_session_cache_mode(&context, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_session_id_context(&context, reinterpret_cast<const unsigned char*>("gatewaykit"),
+                                 10);
+  SSL_CTX_set_alpn_select_cb(
+      &context, &select_protocol,
+      const_cast<std::string_view*>(offers_http2_ ? &kProtocols : &kOnlyHttp1));
+  SSL_CTX_set_tlsext_servername_callback(&context, &TlsShare::on_name);
+  SSL_CTX_set_tlsext_servername_arg(&context, made.get());
+  SSL_CTX_set_tlsext_status_cb(&context, &TlsShare::on_status_request);
+  SSL_CTX_set_tlsext_status_arg(&context, made.get());
+  made->certificates = std::move(certificates);
+  return made;
 }
 
-std::unique_ptr<net::TlsStream> TlsServer::accept(net::Fd fd, net::Poller& poller) const {
-  std::shared_ptr<const TlsCertificates> now = certificates();
-  net::SslPtr ssl(SSL_new(now->identities.front().context.get()));
+/// Made when the worker has its first client: nobody knows before how many workers there will be.
+std::shared_ptr<const TlsShare> TlsServer::share_of(std::size_t worker) {
+  const std::lock_guard lock(mutex_);
+  if (shares_.size() <= worker) shares_.resize(worker + 1);
+  if (shares_[worker] == nullptr) {
+    std::vector<std::string> none;  // The first one has had no problems.
+    shares_[worker] = make_share(certificates_, none);
+  }
+  return shares_[worker];
+}
+
+std::unique_ptr<net::TlsStream> TlsServer::accept(std::size_t worker, net::Fd fd,
+                                                  net::Poller& poller) {
+  std::shared_ptr<const TlsShare> share = share_of(worker);
+  net::SslPtr ssl(SSL_new(share->context.get()));
   if (!ssl) return nullptr;
   SSL_set_accept_state(ssl.get());
-  return std::make_unique<net::TlsStream>(std::move(fd), poller, std::move(ssl), std::move(now));
+  return std::make_unique<net::TlsStream>(std::move(fd), poller, std::move(ssl), std::move(share));
 }
 
 TlsSession TlsServer::session_of(net::TlsStream& stream) const {
-  return {stream.ssl(), std::static_pointer_cast<const TlsCertificates>(stream.context())};
+  return {stream.ssl(), std::static_pointer_cast<const TlsShare>(stream.context())};
 }
 
-TlsSession::TlsSession(SSL& ssl, std::shared_ptr<const TlsCertificates> certificates)
-    : certificates_(std::move(certificates)),
-      given_(SSL_get_SSL_CTX(&ssl)),
+TlsSession::TlsSession(SSL& ssl, std::shared_ptr<const TlsShare> share)
+    : share_(std::move(share)),
+      name_(name_asked_for(ssl)),
+      given_(share_->certificates->find(name_)),
       client_(client_certificate_of(ssl)) {
-  const char* const name = SSL_get_servername(&ssl, TLSEXT_NAMETYPE_host_name);
-  if (name != nullptr) name_ = host_of(name);
   const unsigned char* protocol = nullptr;
   unsigned int size = 0;
   SSL_get0_alpn_selected(&ssl, &protocol, &size);
@@ -208,7 +297,7 @@ TlsSession::TlsSession(SSL& ssl, std::shared_ptr<const TlsCertificates> certific
 bool TlsSession::serves(std::string_view authority) const {
   if (name_.empty()) return true;
   const std::string host = host_of(authority);
-  return host == name_ || certificates_->find(host).context.get() == given_;
+  return host == name_ || &share_->certificates->find(host) == &given_;
 }
 
 }  // namespace gatewaykit::server

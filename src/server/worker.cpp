@@ -91,7 +91,7 @@ void open_connection(Worker& worker, net::Fd fd, Peer peer,
   const Env env = worker.env();
   if (config->tls) {
     std::unique_ptr<net::TlsStream> secured =
-        config->tls->accept(std::move(fd), worker.loop().poller());
+        config->tls->accept(worker.number(), std::move(fd), worker.loop().poller());
     if (secured == nullptr || !secured->ok()) return;
     env.scope->spawn(
         env, run_tls(worker, std::move(secured), std::move(peer), config, std::move(counted)));
@@ -126,8 +126,9 @@ struct Worker::SignalWatch {
   uv_signal_t handles[2] = {};
 };
 
-Worker::Worker(GatewayShared& shared, uv_loop_t* host_loop)
+Worker::Worker(GatewayShared& shared, std::size_t number, uv_loop_t* host_loop)
     : shared_(shared),
+      number_(number),
       loop_(host_loop),
       connector_(loop_),
       routes_([this](std::shared_ptr<const RouteSet> unused) { dispose(std::move(unused)); }),

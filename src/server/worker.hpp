@@ -25,8 +25,8 @@ namespace gatewaykit::server {
 
 class Worker {
  public:
-  /// `host_loop`: null for a loop and a thread of its own.
-  explicit Worker(GatewayShared& shared, uv_loop_t* host_loop = nullptr);
+  /// `number`: from 0, each worker's own. `host_loop`: null for a loop and a thread of its own.
+  Worker(GatewayShared& shared, std::size_t number, uv_loop_t* host_loop);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   ~Worker();
@@ -61,6 +61,7 @@ class Worker {
 
   // --- For listeners and connections.
   GatewayShared& shared() noexcept { return shared_; }
+  std::size_t number() const noexcept { return number_; }
   net::Loop& loop() noexcept { return loop_; }
   /// The routes of now.
   ServedRoutes::Use routes() {
@@ -128,6 +129,7 @@ class Worker {
   struct SignalWatch;
 
   GatewayShared& shared_;
+  const std::size_t number_;
   std::unique_ptr<SignalWatch> signals_;  // Outlives the loop, which closes its handles.
   net::Loop loop_;
   net::SocketConnector connector_;

@@ -17,15 +17,15 @@ enum class ClientCertificates : std::uint8_t {
   required,  ///< Without a good one there is no connection.
 };
 
-/// What a listener speaks beneath HTTP. Renegotiation and compression are off; tickets resume
-/// sessions for twelve hours, on every worker.
+/// What a listener speaks beneath HTTP. Renegotiation and compression are off; a ticket with
+/// each connection resumes sessions for twelve hours, on every worker.
 struct TlsOptions {
   /// At least one. A client gets the one for the name that it asks for (SNI, RFC 6066 section 3):
   /// the same name, else a wildcard for it, else the first one.
   std::vector<TlsCertificate> certificates = {};
   TlsVersion min_version = TlsVersion::tls_1_2;
   /// Of TLS 1.2, as OpenSSL writes them. Empty: those with forward secrecy and authenticated
-  /// encryption.
+  /// encryption, AES of 128 bits first, as with TLS 1.3.
   std::string ciphers = {};
   ClientCertificates client_certificates = ClientCertificates::none;
   /// PEM file of those who may have issued clients' certificates.

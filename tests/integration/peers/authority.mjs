@@ -8,23 +8,32 @@ function openssl(...options) {
   execFileSync("openssl", options, { stdio: ["ignore", "ignore", "pipe"] });
 }
 
+function newKey(file) {
+  return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", file];
+}
+
 export class Authority {
-  constructor(folder, name = "authority") {
+  /// Signs for itself, or is a subordinate of `issuer`.
+  constructor(folder, name = "authority", issuer = undefined) {
     this.folder = folder;
     this.key = path.join(folder, `${name}.key`);
     this.file = path.join(folder, `${name}.pem`);
-    openssl("req", "-x509", ...this.#newKey(this.key), "-out", this.file, "-days", "2",
-      "-subj", `/CN=${name}`);
+    this.issuer = issuer;
+    if (issuer) {
+      issuer.#sign(path.join(folder, name), `/CN=${name}`, "basicConstraints=critical,CA:TRUE", 2);
+    } else {
+      openssl("req", "-x509", ...newKey(this.key), "-out", this.file, "-days", "2", "-subj", `/CN=${name}`);
+    }
   }
 
   /// { certificate, privateKey }: files for these DNS names, the first of which is the subject's.
+  /// Behind the certificate come those that lead to the authority that signs for itself.
   issue(names, { file = names[0].replace("*", "any"), days = 1 } = {}) {
     const base = path.join(this.folder, file);
-    const extensions = `${base}.ext`;
-    fs.writeFileSync(extensions, `subjectAltName=${names.map((name) => `DNS:${name}`).join(",")}\n`);
-    openssl("req", ...this.#newKey(`${base}.key`), "-out", `${base}.csr`, "-subj", `/CN=${names[0]}`);
-    openssl("x509", "-req", "-in", `${base}.csr`, "-CA", this.file, "-CAkey", this.key,
-      "-CAcreateserial", "-days", `${days}`, "-extfile", extensions, "-out", `${base}.pem`);
+    this.#sign(base, `/CN=${names[0]}`, `subjectAltName=${names.map((name) => `DNS:${name}`).join(",")}`, days);
+    for (let each = this; each.issuer; each = each.issuer) {
+      fs.appendFileSync(`${base}.pem`, fs.readFileSync(each.file));
+    }
     return { certificate: `${base}.pem`, privateKey: `${base}.key` };
   }
 
@@ -41,7 +50,10 @@ export class Authority {
     return file;
   }
 
-  #newKey(file) {
-    return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", file];
+  #sign(base, subject, extension, days) {
+    fs.writeFileSync(`${base}.ext`, `${extension}\n`);
+    openssl("req", ...newKey(`${base}.key`), "-out", `${base}.csr`, "-subj", subject);
+    openssl("x509", "-req", "-in", `${base}.csr`, "-CA", this.file, "-CAkey", this.key,
+      "-CAcreateserial", "-days", `${days}`, "-extfile", `${base}.ext`, "-out", `${base}.pem`);
   }
 }

@@ -113,6 +113,27 @@ test("each name gets its certificate; another's is 421 on that connection", asyn
 });
 
 for (const maxVersion of ["TLSv1.2", "TLSv1.3"]) {
+  test(`each name brings the chain of its certificate, and is resumed: ${maxVersion}`, async (t) => {
+    const root = new Authority(temporaryFolder(t));
+    const authority = new Authority(root.folder, "subordinate", root);
+    const certificates = [authority.issue(["a.test"]), authority.issue(["b.test"])];
+    const gateway = await startSecured(t, root.folder, { certificates });
+    for (const servername of ["a.test", "b.test"]) {
+      const options = { port: gateway.port, servername, ca: fs.readFileSync(root.file), maxVersion };
+      const first = tls.connect(options);
+      const ticket = once(first, "session");
+      await once(first, "secureConnect");
+      assert.equal(first.getPeerX509Certificate().checkHost(servername), servername);
+      first.write(`GET / HTTP/1.1\r\nHost: ${servername}\r\n\r\n`);
+      const [session] = await ticket;
+      first.destroy();
+      const next = tls.connect({ ...options, session });
+      await once(next, "secureConnect");
+      assert.ok(next.isSessionReused());
+      next.destroy();
+    }
+  });
+
   test(`sessions are resumed, on any worker: ${maxVersion}`, async (t) => {
     const authority = new Authority(temporaryFolder(t));
     const gateway = await startSecured(t, authority.folder, authority.issue(["a.test"]), { workers: 3 });
@@ -270,6 +291,15 @@ async function stapled(gateway, authority, name = "a.test") {
   });
   return stdout.match(/Cert Status: (\w+)|OCSP response: (no response sent)/).slice(1).find(Boolean);
 }
+
+test("the staple is that of the certificate which is shown", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const [a, b] = [authority.issue(["a.test"]), authority.issue(["b.test"])];
+  const certificates = [{ ...a, ocspResponse: authority.answerOcsp(a) }, { ...b, ocspResponse: authority.answerOcsp(b, "R") }];
+  const gateway = await startSecured(t, authority.folder, { certificates });
+  assert.equal(await stapled(gateway, authority), "good");
+  assert.equal(await stapled(gateway, authority, "b.test"), "revoked");
+});
 
 test("OCSP responses are stapled by name, and read again with the certificates", async (t) => {
   const authority = new Authority(temporaryFolder(t));
