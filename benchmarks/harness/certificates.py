@@ -7,6 +7,8 @@ import subprocess
 from . import processes
 
 P256, RSA2048 = "p256", "rsa2048"
+# What the gateway prefers. Peers are told to use it as well: theirs would be a dearer one.
+TLS_SUITE = "TLS_AES_128_GCM_SHA256"
 _KEYS = {P256: ("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), RSA2048: ("rsa:2048",)}
 
 

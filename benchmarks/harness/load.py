@@ -15,13 +15,13 @@ import subprocess
 import time
 import urllib.request
 
-from . import processes
+from . import certificates, processes
 
 WRK_REPORT = "wrk_report "
 READY_SECONDS = 60
 ABORTS_ALLOWED = 256  # wrk leaves with requests under way when its time is up
 PERCENTILES = (50, 75, 90, 95, 99, 99.5, 99.9, 99.99)
-TLS_AGREED = ("TLSv1.3", "TLS_AES_256_GCM_SHA384")
+TLS_AGREED = ("TLSv1.3", certificates.TLS_SUITE)
 
 
 def origin_stats(address):

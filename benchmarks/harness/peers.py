@@ -42,6 +42,7 @@ def _nginx_tls(folder, certificate):
     return f"""
     ssl_certificate {file};
     ssl_certificate_key {file};
+    ssl_conf_command Ciphersuites {certificates.TLS_SUITE};
     ssl_protocols TLSv1.3;"""
 
 
@@ -92,7 +93,7 @@ def haproxy(certificate="", h2=False, server=""):
     def render(listen, origin, folder):
         bind = listen + (" proto h2" if h2 else "")
         if certificate:
-            bind += f" ssl crt {certificate_path(folder, certificate)} ssl-min-ver TLSv1.3"
+            bind += f" ssl crt {certificate_path(folder, certificate)} ciphersuites {certificates.TLS_SUITE} ssl-min-ver TLSv1.3"
         return f"""global
   nbthread 1
   maxconn 12000

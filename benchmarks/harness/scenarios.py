@@ -327,7 +327,7 @@ ALL = (
     Scenario("tls", "requests", "TLS 1.3 on keep-alive connections, and the same in clear text",
              (who.NGINX, who.HAPROXY, who.GATEWAY, *who.TLS), _requests, quick=_names(who.TLS)),
     Scenario("handshakes", "requests", "a TLS 1.3 connection, full or resumed, for each request",
-             who.HANDSHAKES, _handshakes, most_rounds=5, quick=_names(who.HANDSHAKES),
+             who.HANDSHAKES, _handshakes, most_rounds=9, quick=_names(who.HANDSHAKES),
              least_busy=0.25),
     Scenario("gzip", "requests", "64 KiB of JSON compressed by gzip at level 5",
              who.GZIP, _gzip, quick=_names(who.GZIP)),

@@ -215,6 +215,13 @@ void Http2FieldList::push(const Headers& headers, unsigned flags) {
   }
 }
 
+std::size_t Http2FieldList::section_size() const noexcept {
+  constexpr std::size_t kPerLine = 32;
+  std::size_t size = size_ * kPerLine;
+  for (std::size_t i = 0; i < size_; ++i) size += lines_[i].namelen + lines_[i].valuelen;
+  return size;
+}
+
 void Http2FieldList::grow() {
   if (many_.empty()) many_.assign(usual_, usual_ + size_);
   capacity_ *= 2;

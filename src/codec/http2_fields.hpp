@@ -130,6 +130,8 @@ class Http2FieldList {
 
   const nghttp2_nv* data() const noexcept { return lines_; }
   std::size_t size() const noexcept { return size_; }
+  /// As SETTINGS_MAX_HEADER_LIST_SIZE counts it (RFC 9113 section 6.5.2).
+  std::size_t section_size() const noexcept;
 
  private:
   static constexpr std::size_t kUsualLines = 32;

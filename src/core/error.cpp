@@ -53,6 +53,8 @@ std::string_view to_string(Errc code) noexcept {
       return "breaker_open";
     case Errc::queue_full:
       return "queue_full";
+    case Errc::head_too_large:
+      return "head_too_large";
     case Errc::body_too_large:
       return "body_too_large";
     case Errc::store_unavailable:

@@ -43,6 +43,8 @@ std::string_view sentence_for(const Error& error) noexcept {
     case Errc::client_header_timeout:
     case Errc::client_body_timeout:
       return "The request did not arrive in time.";
+    case Errc::head_too_large:
+      return "The header section is larger than what the service takes.";
     case Errc::body_too_large:
       return "The content is larger than what is allowed here.";
     case Errc::bad_message:
@@ -149,6 +151,8 @@ Status status_of(const Error& error) noexcept {
     case Errc::client_header_timeout:
     case Errc::client_body_timeout:
       return Status::request_timeout;
+    case Errc::head_too_large:
+      return is_clients ? Status::request_header_fields_too_large : Status::bad_gateway;
     case Errc::body_too_large:
       return error.origin == Origin::upstream ? Status::bad_gateway : Status::content_too_large;
     case Errc::protocol:

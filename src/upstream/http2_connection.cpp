@@ -26,6 +26,8 @@ constexpr std::uint32_t kStreamWindow = 256u << 10;
 constexpr std::int32_t kConnectionWindow = 4 << 20;
 /// Decoded, names and values; nghttp2 adds 32 bytes a line (RFC 9113 section 6.5.2).
 constexpr std::uint32_t kSectionSize = 64u << 10;
+/// Of requests: servers end a connection at the ninth CONTINUATION, whatever they have said.
+constexpr std::size_t kLargestSection = std::size_t{128} << 10;
 /// Until the target has said how many it takes (RFC 9113 section 6.5.2 advises no fewer).
 constexpr std::size_t kAssumedStreams = 100;
 /// Receives before others have their turn.
@@ -241,6 +243,12 @@ void Http2Connection::submit_settings() {
                        nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0,
                                                              kConnectionWindow) == 0;
   if (!is_done) throw std::bad_alloc();
+}
+
+std::size_t Http2Connection::largest_section() const noexcept {
+  const std::size_t asked_for =
+      nghttp2_session_get_remote_settings(session_.get(), NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+  return std::min(asked_for, kLargestSection);
 }
 
 Lease Http2Connection::open_stream() {

@@ -53,6 +53,8 @@ class Http2Connection final : private net::StreamObserver, private Timer {
   bool is_dead() const noexcept { return is_dead_; }
   /// The target has said that it takes no new streams.
   bool is_going_away() const noexcept { return is_going_away_; }
+  /// The largest head that the target may be sent, as far as we know.
+  std::size_t largest_section() const noexcept;
   /// The head of this stream's request may have left this process.
   bool may_have_sent(std::int32_t id) const noexcept { return id <= sent_id_; }
   /// Sends what the session has to send, once all else of this turn was done.

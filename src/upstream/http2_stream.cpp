@@ -95,6 +95,10 @@ void Http2Stream::submit(Request& request, const codec::BodyFraming& framing) {
     fields.add_copied("content-length", {length.data(), length.size()});
   }
   fields.add("te", "trailers");
+  // A target that is sent more may end the connection, with all that others have asked for.
+  if (fields.section_size() > connection_.largest_section()) {
+    return fail(Error(Errc::head_too_large, Origin::client, url.text + " takes smaller heads"));
+  }
   nghttp2_data_provider content{};
   content.read_callback = &provide_content;
   const bool has_content = upload_.has_content();

@@ -37,6 +37,7 @@ enum class Errc : std::uint8_t {
   no_healthy_target,
   breaker_open,
   queue_full,
+  head_too_large,
   body_too_large,
   store_unavailable,
   invalid_config,

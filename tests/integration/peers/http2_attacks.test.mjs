@@ -162,6 +162,19 @@ test("CONTINUATION without end: 16 MiB of it cost no memory", async (t) => {
   }, { most: 8 * kMebibyte });
 });
 
+test("who is sent away and goes on sending is read for a while, to learn of it, and then cut", async (t) => {
+  const { gateway, origin } = await start(t);
+  const most = 256 * kMebibyte;
+  const noise = frame(0xb0, 0, 0, "x".repeat(16_000));
+  await withstand(gateway, async () => {
+    const client = await Client.connect(t, gateway);
+    const sent = noise.length * await client.flood(most / noise.length, () => noise);
+    assert.ok(sent < most / 2, `${sent} bytes were taken`);
+    await endedWith(client, kCalm);
+  }, { most: 8 * kMebibyte });
+  assert.deepEqual(origin.seen, []);
+});
+
 test("100,000 DATA frames of no bytes end the connection or the request", async (t) => {
   const { gateway, origin } = await start(t);
   await withstand(gateway, async () => {

@@ -68,6 +68,15 @@ async function startBefore(owner, target, service = {}) {
   return gateway;
 }
 
+/// A gateway whose listener takes larger heads than a target may be sent. A failure would eject it.
+function startRoomy(owner, target) {
+  return startConfigured(owner, {
+    listen: { address: "127.0.0.1:0", limits: { headerBytes: "1MiB", headerFields: 1000 } },
+    services: { origin: { targets: [target], http2: "always", ejection: { consecutiveFailures: 1 } } },
+    routes: [{ path: "/*", service: "origin" }],
+  });
+}
+
 function residentKilobytes(gateway) {
   const status = fs.readFileSync(`/proc/${gateway.pid}/status`, "utf8");
   return Number(status.match(/VmRSS:\s+(\d+)/)[1]);
@@ -696,3 +705,30 @@ test("an upgrade before a target of HTTP/2 alone is 502, and nothing against the
   assert.equal((await exchange(gateway, "/")).body, "here");
   assert.equal(origin.streams, 1);
 });
+
+/// Fields of so many KiB.
+const fieldsOf = (kibibytes) => Object.fromEntries(
+  Array.from({ length: kibibytes / 8 }, (_, i) => [`x-large-${i}`, "x".repeat(8 << 10)]));
+
+for (const [what, maxHeaderListSize, taken, refused] of [
+  ["120 KiB", 1 << 20, 120, 136],
+  ["what it has told", 40_000, 32, 40],
+]) {
+  test(`a target is sent heads up to ${what}; a larger one is refused, and harms no other`, async (t) => {
+    const origin = await startOrigin(t, (stream, headers) => {
+      const sizes = Object.keys(headers).filter((name) => name.startsWith("x-large")).map((name) => headers[name].length);
+      stream.respond({ ":status": 200 });
+      stream.end(`${sizes}`);
+    }, { settings: { maxHeaderListSize }, maxHeaderListPairs: 1000 });
+    const gateway = await startRoomy(t, origin.url);
+    assert.equal((await exchange(gateway, "/")).status, 200);
+    const whole = await exchange(gateway, "/", { headers: fieldsOf(taken) });
+    assert.equal(whole.body, Array(taken / 8).fill(8 << 10).join());
+    const tooLarge = await exchange(gateway, "/", { headers: fieldsOf(refused) });
+    assert.equal(tooLarge.status, 431);
+    assert.match(tooLarge.body, /larger than what the service takes/);
+    assert.equal((await exchange(gateway, "/")).status, 200);
+    assert.equal(origin.sessions.length, 1);
+    assert.equal(origin.streams, 3);
+  });
+}

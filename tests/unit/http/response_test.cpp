@@ -135,6 +135,7 @@ TEST_CASE("every failure has the status of the side that it happened on") {
       {Errc::no_healthy_target, kUnavailable, kUnavailable, kUnavailable},
       {Errc::breaker_open, kUnavailable, kUnavailable, kUnavailable},
       {Errc::queue_full, kUnavailable, kUnavailable, kUnavailable},
+      {Errc::head_too_large, Status::request_header_fields_too_large, kBadGateway, kBadGateway},
       {Errc::body_too_large, kLarge, kBadGateway, kLarge},
       {Errc::store_unavailable, kUnavailable, kUnavailable, kUnavailable},
       {Errc::invalid_config, Status::internal_server_error, Status::internal_server_error,
