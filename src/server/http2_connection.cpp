@@ -211,7 +211,7 @@ Http2Connection::Http2Connection(Worker& worker, net::StreamPtr stream, Peer pee
                                  std::unique_ptr<const TlsSession> tls)
     : ClientConnection(worker, std::move(stream), std::move(peer), std::move(config),
                        std::move(tls)),
-      guard_(worker.loop().now()),
+      guard_(this->config().http2, worker.loop().now()),
       section_deadline_(kNever),
       idle_since_(worker.loop().now()) {
   start_session();
@@ -219,7 +219,7 @@ Http2Connection::Http2Connection(Worker& worker, net::StreamPtr stream, Peer pee
 
 Http2Connection::Http2Connection(ClientConnection&& other)
     : ClientConnection(std::move(other)),
-      guard_(worker().loop().now()),
+      guard_(config().http2, worker().loop().now()),
       section_deadline_(kNever),
       idle_since_(worker().loop().now()) {
   start_session();
@@ -240,6 +240,7 @@ void Http2Connection::start_session() {
   const nghttp2_settings_entry settings[] = {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, wanted.streams},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, wanted.stream_window},
+      {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, wanted.frame_size},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, section_size},
       {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},

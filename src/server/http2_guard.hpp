@@ -10,52 +10,65 @@
 #include <cstdint>
 
 #include "gatewaykit/core/timer.hpp"
+#include "gatewaykit/server/gateway.hpp"
 
 namespace gatewaykit::server {
 
 class Http2Guard {
  public:
-  explicit Http2Guard(TimePoint now) noexcept : renewed_(now) {}
+  Http2Guard(const Http2Options& options, TimePoint now) noexcept
+      : renewed_(now), resets_(options.resets, 6), idle_frames_(options.idle_frames, 10) {}
 
   /// A stream was reset by the client, or for what it did. False: enough of it.
   bool allow_reset(TimePoint now) noexcept {
     renew(now);
-    return take(resets_);
+    return resets_.take();
   }
   /// A frame came that neither asks for something nor brings content. False: enough of them.
   bool allow_idle_frame(TimePoint now) noexcept {
     renew(now);
-    return take(idle_frames_);
+    return idle_frames_.take();
   }
   /// A request, or content in either direction: each lets a few other frames come with it.
   void note_work() noexcept {
     constexpr std::int64_t kPerWork = 4;
-    idle_frames_ = std::min(idle_frames_ + kPerWork, kMostIdleFrames);
+    idle_frames_.add(kPerWork);
   }
 
  private:
-  static constexpr std::int64_t kMostResets = 200;
-  static constexpr std::int64_t kResetsPerSecond = 33;
-  static constexpr std::int64_t kMostIdleFrames = 1000;
-  static constexpr std::int64_t kIdleFramesPerSecond = 100;
+  /// `most` at once, all of which come back in so many seconds.
+  class Allowance {
+   public:
+    Allowance(std::int64_t most, std::int64_t seconds) noexcept
+        : most_(most), per_second_(std::max<std::int64_t>(most / seconds, 1)), left_(most) {}
+    bool take() noexcept {
+      if (left_ == 0) return false;
+      --left_;
+      return true;
+    }
+    void add(std::int64_t count) noexcept { left_ = std::min(left_ + count, most_); }
+    void renew(std::int64_t seconds) noexcept {
+      // More would be as much, and could be more than the numbers hold.
+      add(std::min(seconds, most_) * per_second_);
+    }
 
-  static bool take(std::int64_t& allowance) noexcept {
-    if (allowance == 0) return false;
-    --allowance;
-    return true;
-  }
+   private:
+    std::int64_t most_;
+    std::int64_t per_second_;
+    std::int64_t left_;
+  };
 
   void renew(TimePoint now) noexcept {
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now - renewed_);
-    if (seconds.count() == 0) return;
-    renewed_ += seconds;
-    resets_ = std::min(resets_ + seconds.count() * kResetsPerSecond, kMostResets);
-    idle_frames_ = std::min(idle_frames_ + seconds.count() * kIdleFramesPerSecond, kMostIdleFrames);
+    const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now - renewed_);
+    if (passed.count() == 0) return;
+    renewed_ += passed;
+    resets_.renew(passed.count());
+    idle_frames_.renew(passed.count());
   }
 
   TimePoint renewed_;
-  std::int64_t resets_ = kMostResets;
-  std::int64_t idle_frames_ = kMostIdleFrames;
+  Allowance resets_;
+  Allowance idle_frames_;
 };
 
 }  // namespace gatewaykit::server

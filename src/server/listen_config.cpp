@@ -43,6 +43,14 @@ void check_http2(const Http2Options& http2, std::vector<std::string>& problems) 
     problems.push_back(fmt::format("http2: a window must be {} to {} bytes, not {}", kLeastWindow,
                                    kLargestWindow, window));
   }
+  constexpr std::uint32_t kLeastFrame = 16'384;  // RFC 9113 section 6.5.2.
+  constexpr std::uint32_t kLargestFrame = 16'777'215;
+  if (http2.frame_size < kLeastFrame || http2.frame_size > kLargestFrame) {
+    problems.push_back(
+        fmt::format("http2.frame_size must be {} to {} bytes", kLeastFrame, kLargestFrame));
+  }
+  if (http2.resets == 0) problems.push_back("http2.resets must be at least 1");
+  if (http2.idle_frames == 0) problems.push_back("http2.idle_frames must be at least 1");
 }
 
 }  // namespace

@@ -47,7 +47,8 @@ struct ListenLimits {
   /// How long a client that takes nothing in may hold up a response.
   Duration send_idle = std::chrono::seconds(60);
   /// How long a client that has shut its sending side and is sent nothing is still waited for: it
-  /// may want the answer (half-close) or may be gone, which looks the same.
+  /// may want the answer (half-close) or may be gone, which looks the same. HTTP/1.1 alone: without
+  /// its side of an HTTP/2 connection a client has left, and what it has asked for is cancelled.
   Duration half_close = std::chrono::seconds(5);
 };
 
@@ -68,6 +69,14 @@ struct Http2Options {
   /// requests of a connection together: what one client can make the gateway hold.
   std::uint32_t stream_window = 64 * 1024;
   std::uint32_t connection_window = 1024 * 1024;
+  /// Bytes of the largest frame that a client may send (SETTINGS_MAX_FRAME_SIZE).
+  std::uint32_t frame_size = 16 * 1024;
+  /// How often requests may be taken back by the client, or fail by what it does, before they are
+  /// answered. A sixth comes back each second; beyond it the connection ends (ENHANCE_YOUR_CALM).
+  std::uint32_t resets = 200;
+  /// The same for frames that neither ask for something nor carry content. A tenth comes back each
+  /// second, and four with each frame that does.
+  std::uint32_t idle_frames = 1000;
 };
 
 struct ListenOptions {

@@ -114,6 +114,31 @@ test("rapid reset: 20,000 requests taken back at once end the connection", async
   await eventually(() => origin.seen.every(({ isOver }) => isOver));
 });
 
+test("the limits are options", async (t) => {
+  const http2 = { resets: 5, idleFrames: 20, frameSize: "32KiB" };
+  const { gateway, origin } = await start(t, { config: { listen: { address: "127.0.0.1:0", http2 } } });
+  const large = await Client.connect(t, gateway);
+  const upload = (size) => [headers(1, request("/upload", { method: "POST" }), { end: false }), data(1, "x".repeat(size), { end: true })];
+  await large.until(({ type }) => type === Type.settings);
+  large.send(settingsAck, ...upload(32 * 1024));
+  assert.deepEqual(await large.outcome(1), { status: 200 });
+  const tooLarge = await Client.connect(t, gateway);
+  tooLarge.send(...upload(32 * 1024 + 1));
+  await endedWith(tooLarge, ErrorCode.frameSize);
+
+  const resets = await Client.connect(t, gateway);
+  const takenBack = (i) => Buffer.concat([get(2 * i + 1, "/held"), reset(2 * i + 1)]);
+  resets.send(...Array.from({ length: 5 }, (_, i) => takenBack(i)));
+  await resets.settled();
+  resets.send(takenBack(5));
+  await endedWith(resets, kCalm);
+
+  const idle = await Client.connect(t, gateway);
+  await idle.flood(25, () => ping());
+  await endedWith(idle, kCalm);
+  await eventually(() => origin.seen.every(({ isOver }) => isOver));
+});
+
 for (const [name, provoke] of [
   ["a WINDOW_UPDATE of 0", (stream) => windowUpdate(stream, 0)],
   ["a WINDOW_UPDATE over the maximum", (stream) => windowUpdate(stream, 0x7fffffff)],

@@ -44,6 +44,10 @@ const whole = {
         target: 8192, headerBytes: "32KiB", headerFields: 100, headerTimeout: "10s", body: "10MiB",
         bodyIdle: "10s", bodyRate: "none", idle: "1m", sendIdle: "60s", halfClose: "500ms",
       },
+      http2: {
+        enabled: true, streams: 100, streamWindow: "64KiB", connectionWindow: "1MiB", frameSize: "16KiB",
+        resets: 200, idleFrames: 1000,
+      },
       trustedProxies: ["10.0.0.0/8", "unix"], proxyProtocol: true, clientField: "forwarded", encodedSlash: "keep",
       tls: {
         certificates: [{ certificate: "a.pem", privateKey: "a.key", ocspResponse: "a.ocsp" }], minVersion: "1.3",

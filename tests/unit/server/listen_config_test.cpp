@@ -78,6 +78,23 @@ TEST_CASE("every limit that must be there is named where it is not, all at once"
             "trusted_proxies: '' is neither an address nor a CIDR block"});
 }
 
+TEST_CASE("limits of HTTP/2 that nobody could keep are named, all at once") {
+  ListenOptions options;
+  options.http2 = {.streams = 0,
+                   .stream_window = 65'534,
+                   .connection_window = 0x8000'0000,
+                   .frame_size = 16'383,
+                   .resets = 0,
+                   .idle_frames = 0};
+  CHECK(problems_of(options) ==
+        std::vector<std::string>{
+            "http2.streams must be 1 to 10000",
+            "http2: a window must be 65535 to 2147483647 bytes, not 65534",
+            "http2: a window must be 65535 to 2147483647 bytes, not 2147483648",
+            "http2.frame_size must be 16384 to 16777215 bytes", "http2.resets must be at least 1",
+            "http2.idle_frames must be at least 1"});
+}
+
 TEST_CASE("no content at all is a limit, too") {
   ListenLimits limits;
   limits.body = 0;
