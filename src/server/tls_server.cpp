@@ -237,7 +237,7 @@ std::shared_ptr<const TlsShare> TlsServer::make_share(
   made->context =
       net::make_tls_context(TLS_server_method(), options_.min_version, options_.ciphers, problems);
   SSL_CTX& context = *made->context;
-  if (!certificates->identities.empty()) certificates->identities.front().use_for(context);
+  if (problems.empty()) certificates->identities.front().use_for(context);
   // Clients get the certificates that the file holds: nothing is searched for at each handshake.
   SSL_CTX_set_mode(&context, SSL_MODE_NO_AUTO_CHAIN);
   // Each costs a twentieth of a handshake. Who comes back has used one, and gets another.
