@@ -204,7 +204,6 @@ TlsServer::TlsServer(TlsOptions options, bool offers_http2, std::vector<std::str
     : options_(std::move(options)),
       offers_http2_(offers_http2),
       ticket_keys_(std::make_shared<TicketKeys>()) {
-  if (options_.certificates.empty()) problems.push_back("tls needs a certificate at least");
   if (options_.handshake_timeout <= Duration::zero()) {
     problems.push_back("tls.handshake_timeout must be greater than zero");
   }
@@ -213,6 +212,7 @@ TlsServer::TlsServer(TlsOptions options, bool offers_http2, std::vector<std::str
 
 void TlsServer::reload(std::vector<std::string>& problems) {
   std::vector<std::string> own;
+  if (options_.certificates.empty()) own.push_back("tls needs a certificate at least");
   auto certificates = std::make_shared<TlsCertificates>();
   for (const TlsCertificate& each : options_.certificates) {
     certificates->identities.push_back(TlsIdentity::read(each, own));
