@@ -95,6 +95,7 @@ struct TlsIdentity {
     SSL_CTX_use_cert_and_key(&context, certificate.get(), key.get(), chain.get(), 1);
   }
   bool use_for(SSL& ssl) const noexcept {
+    SSL_certs_clear(&ssl);  // One with a key of another kind would stay beside this one.
     return SSL_use_cert_and_key(&ssl, certificate.get(), key.get(), chain.get(), 1) == 1;
   }
 

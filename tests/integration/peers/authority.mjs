@@ -8,8 +8,11 @@ function openssl(...options) {
   execFileSync("openssl", options, { stdio: ["ignore", "ignore", "pipe"] });
 }
 
-function newKey(file) {
-  return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", file];
+const kP256 = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+export const kRsa = ["rsa:2048"];
+
+function newKey(file, kind = kP256) {
+  return ["-newkey", ...kind, "-nodes", "-keyout", file];
 }
 
 export class Authority {
@@ -28,9 +31,9 @@ export class Authority {
 
   /// { certificate, privateKey }: files for these DNS names, the first of which is the subject's.
   /// Behind the certificate come those that lead to the authority that signs for itself.
-  issue(names, { file = names[0].replace("*", "any"), days = 1 } = {}) {
+  issue(names, { file = names[0].replace("*", "any"), days = 1, kind = kP256 } = {}) {
     const base = path.join(this.folder, file);
-    this.#sign(base, `/CN=${names[0]}`, `subjectAltName=${names.map((name) => `DNS:${name}`).join(",")}`, days);
+    this.#sign(base, `/CN=${names[0]}`, `subjectAltName=${names.map((name) => `DNS:${name}`).join(",")}`, days, kind);
     for (let each = this; each.issuer; each = each.issuer) {
       fs.appendFileSync(`${base}.pem`, fs.readFileSync(each.file));
     }
@@ -50,9 +53,9 @@ export class Authority {
     return file;
   }
 
-  #sign(base, subject, extension, days) {
+  #sign(base, subject, extension, days, kind = kP256) {
     fs.writeFileSync(`${base}.ext`, `${extension}\n`);
-    openssl("req", ...newKey(`${base}.key`), "-out", `${base}.csr`, "-subj", subject);
+    openssl("req", ...newKey(`${base}.key`, kind), "-out", `${base}.csr`, "-subj", subject);
     openssl("x509", "-req", "-in", `${base}.csr`, "-CA", this.file, "-CAkey", this.key,
       "-CAcreateserial", "-days", `${days}`, "-extfile", `${base}.ext`, "-out", `${base}.pem`);
   }

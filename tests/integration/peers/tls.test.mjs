@@ -10,7 +10,7 @@ import net from "node:net";
 import { test } from "node:test";
 import tls from "node:tls";
 import { promisify } from "node:util";
-import { Authority } from "./authority.mjs";
+import { Authority, kRsa } from "./authority.mjs";
 import { binary, connect, startConfigured, startOrigin, temporaryFolder } from "./processes.mjs";
 
 const run = promisify(execFile);
@@ -291,6 +291,18 @@ async function stapled(gateway, authority, name = "a.test") {
   });
   return stdout.match(/Cert Status: (\w+)|OCSP response: (no response sent)/).slice(1).find(Boolean);
 }
+
+test("names may have certificates with keys of different kinds", async (t) => {
+  const authority = new Authority(temporaryFolder(t));
+  const [a, b] = [authority.issue(["a.test"]), authority.issue(["b.test"], { kind: kRsa })];
+  for (const certificates of [[a, b], [b, a]]) {
+    const gateway = await startSecured(t, authority.folder, { certificates });
+    for (const name of ["a.test", "b.test"]) {
+      assert.equal((await ask(gateway, authority, { name })).status, 200, name);
+      assert.equal((await ask(gateway, authority, { name, maxVersion: "TLSv1.2" })).status, 200, name);
+    }
+  }
+});
 
 test("the staple is that of the certificate which is shown", async (t) => {
   const authority = new Authority(temporaryFolder(t));
