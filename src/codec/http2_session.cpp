@@ -67,6 +67,11 @@ Http2OptionPtr make_http2_options() {
   nghttp2_option_set_no_http_messaging(options, 1);
   // Closed streams are of use for priorities alone, which are ignored.
   nghttp2_option_set_no_closed_streams(options, 1);
+#ifdef GATEWAYKIT_NGHTTP2_LIMITS_RESETS
+  // Who resets what was answered has seen enough; Http2Guard counts the others.
+  constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint32_t>::max();
+  nghttp2_option_set_stream_reset_rate_limit(options, kUnlimited, kUnlimited);
+#endif
   // What a listener or a target may send us, and what middlewares add.
   nghttp2_option_set_max_send_header_block_length(options, std::size_t{256} << 10);
   return Http2OptionPtr(options);

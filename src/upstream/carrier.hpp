@@ -45,6 +45,8 @@ class Carrier {
   virtual bool received_any() const noexcept = 0;
   /// The target cannot have acted on the request, or has said that it did not.
   virtual bool is_unprocessed() const noexcept = 0;
+  /// The target has said that it takes no part in this one, which is no fault.
+  virtual bool was_declined() const noexcept { return false; }
 
   /// No exchange has it any more (Lease).
   virtual void release() noexcept = 0;

@@ -109,9 +109,11 @@ bool Exchange::is_repeatable(const Error& error, const Lease& connection) const 
 bool Exchange::may_retry(const Error& error, const Lease& connection) {
   const TimePoint now = pool_.executor().now();
   const bool repeatable = is_repeatable(error, connection);
-  // A connection that the target had closed before our request came is nobody's fault: the
-  // request goes out again on another one, and that is no retry that counts.
-  const bool was_stale = connection && connection->is_reused() && error.code == Errc::reset &&
+  // A connection that the target had closed before our request came is nobody's fault, nor is a
+  // stream that it had no room for, which we may not have known: the request goes out again on
+  // another one, and that is no retry that counts.
+  const bool was_stale = connection && error.code == Errc::reset &&
+                         (connection->is_reused() || connection->was_declined()) &&
                          !connection->received_any() && !met_stale_connection_;
   if (is_target_to_blame(error, was_stale)) lane_->target().failed(now);
   if (!repeatable) return false;

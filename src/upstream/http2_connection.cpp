@@ -28,14 +28,24 @@ constexpr std::int32_t kConnectionWindow = 4 << 20;
 constexpr std::uint32_t kSectionSize = 64u << 10;
 /// Of requests: servers end a connection at the ninth CONTINUATION, whatever they have said.
 constexpr std::size_t kLargestSection = std::size_t{128} << 10;
-/// Until the target has said how many it takes (RFC 9113 section 6.5.2 advises no fewer).
-constexpr std::size_t kAssumedStreams = 100;
 /// Receives before others have their turn.
 constexpr int kReceivesPerTurn = 16;
 /// Frames without content that a target may send in a second, beside those that answer ours.
 constexpr std::uint64_t kFrameBudget = 10'000;
 constexpr std::uint64_t kFramesPerSent = 4;
 constexpr Duration kBudgetTime = std::chrono::seconds(1);
+/// Servers end a connection on which many streams are reset: nghttp2, and with it Node, beyond
+/// 1,000 and 33 a second. It is left before that, so that clients who leave end nobody else's
+/// exchange.
+constexpr std::int64_t kResets = 400;
+constexpr std::int64_t kLeastResets = 50;
+constexpr std::int64_t kResetsRenewed = 20;  // In so many seconds.
+
+/// All that is open then may be taken back as well.
+std::int64_t resets_of(std::int64_t most_streams) noexcept {
+  return std::clamp(900 - most_streams, kLeastResets, kResets);
+}
+
 /// A target that says nothing for so long while it has work is asked whether it is there.
 constexpr Duration kPingAfter = std::chrono::seconds(15);
 constexpr Duration kPingPatience = std::chrono::seconds(10);
@@ -131,8 +141,10 @@ struct Http2Callbacks {
   static int on_data(nghttp2_session* session, std::uint8_t, std::int32_t id,
                      const std::uint8_t* data, std::size_t size, void* user) try {
     nghttp2_session_consume_connection(session, size);
+    ++self(user)
+          .frames_budget_;  // Content makes up for a frame that could have been padding alone.
     Http2Stream* const its = stream(session, id, user);
-    if (its != nullptr) its->content_received(self(user).input_, as_text(data, size));
+    if (its != nullptr) its->content_received(self(user).pinnable_input(), as_text(data, size));
     return 0;
   } catch (const std::bad_alloc&) {
     return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -156,8 +168,13 @@ struct Http2Callbacks {
     Http2Connection& connection = self(user);
     if (frame->hd.type == NGHTTP2_HEADERS) {
       connection.gathered_id_ = std::max(connection.gathered_id_, frame->hd.stream_id);
+    } else if (frame->hd.type == NGHTTP2_RST_STREAM) {
+      const TimePoint now = connection.lane_.pool().executor().now();
+      if (!connection.resets_.take(now)) connection.make_way();
     }
-    connection.frames_budget_ += kFramesPerSent;
+    // Not for what answers the target: each of those would pay for more than its question.
+    const bool asks = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+    if (asks) connection.frames_budget_ += kFramesPerSent;
     return 0;
   }
 
@@ -220,11 +237,12 @@ Http2Connection::Http2Connection(Lane& lane, net::StreamPtr stream, const IpAddr
       address_(address),
       address_version_(address_version),
       session_(make_session(*this)),
-      most_streams_(std::min<std::size_t>(lane.pool().options().http2_streams, kAssumedStreams)),
+      most_streams_(lane.assumed_streams()),
       idle_since_(lane.pool().executor().now()),
       last_received_(idle_since_),
       budget_begin_(idle_since_),
-      frames_budget_(kFrameBudget) {
+      frames_budget_(kFrameBudget),
+      resets_(resets_of(lane.pool().options().http2_streams), kResetsRenewed, idle_since_) {
   submit_settings();
   stream_->set_observer(this);
   schedule_flush();
@@ -264,6 +282,7 @@ Lease Http2Connection::open_stream() {
 
 /// One without streams is looked at when it has some again.
 void Http2Connection::watch() noexcept {
+  leave_if_clogged();
   Executor& executor = lane_.pool().executor();
   const TimePoint now = executor.now();
   // What was unused for long may be gone without a word.
@@ -280,6 +299,7 @@ void Http2Connection::on_timer(Timer& timer) noexcept {
   const Busy busy(self);
   if (!self.is_dead_ && self.stream_->may_receive()) self.receive();
   if (self.streams_ == 0 || self.is_dead_) return;
+  self.leave_if_clogged();
   Executor& executor = self.lane_.pool().executor();
   const TimePoint now = executor.now();
   const Target& target = self.lane_.target();
@@ -300,6 +320,11 @@ void Http2Connection::on_timer(Timer& timer) noexcept {
     next = self.waits_since_ + (self.is_stalled_ ? idle : kPingPatience);
   }
   self.set(executor.timers(), next);
+}
+
+/// By streams whose exchange is long over and which the target does not end.
+void Http2Connection::leave_if_clogged() noexcept {
+  if (open_streams_ > streams_ + most_streams_ / 2) make_way();
 }
 
 void Http2Connection::on_writable() noexcept {
@@ -326,7 +351,10 @@ void Http2Connection::flush() noexcept {
     const bool is_over =
         nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0;
     const bool has_work = open_streams_ > 0 || !is_going_away_;
-    if (is_over && has_work && !is_stalled_) fail(complaint_of("broke the rules of HTTP/2"));
+    if (is_over && has_work && !is_stalled_) {
+      return fail(complaint_of("broke the rules of HTTP/2"));
+    }
+    if (is_retired_ && streams_ == 0) retire();
   } catch (const std::bad_alloc&) {
     fail(Error(Errc::reset, Origin::gateway, "no memory"));
   }
@@ -368,7 +396,7 @@ void Http2Connection::receive() noexcept {
     // What was received is pinned by nobody, or by chunks that outlive us.
     input_ = Buffer();
     if (is_dead_) return;
-    if (is_going_away_ && streams_ == 0) return retire();
+    if (is_retired_ && streams_ == 0) return retire();
     if (nghttp2_session_want_write(session_.get()) != 0) schedule_flush();
   } catch (const std::bad_alloc&) {
     fail(Error(Errc::reset, Origin::gateway, "no memory"));
@@ -388,6 +416,7 @@ bool Http2Connection::receive_some() {
   }
   last_received_ = lane_.pool().executor().now();
   has_pinged_ = false;
+  is_pinnable_ = result.count >= kInput / 2;
   const ssize_t used = nghttp2_session_mem_recv(
       session_.get(), reinterpret_cast<std::uint8_t*>(input_.data()), result.count);
   if (used >= 0) return true;
@@ -402,7 +431,8 @@ Error Http2Connection::complaint_of(std::string_view otherwise) const {
 
 /// Frames that carry no content are counted: a target that sends little else wants to keep us busy.
 bool Http2Connection::count_frame(const nghttp2_frame_hd& frame) noexcept {
-  if (frame.type == NGHTTP2_DATA && frame.length > 0) return true;
+  const bool is_padded = (frame.flags & NGHTTP2_FLAG_PADDED) != 0;
+  if (frame.type == NGHTTP2_DATA && frame.length > 0 && !is_padded) return true;
   const TimePoint now = lane_.pool().executor().now();
   if (now - budget_begin_ >= kBudgetTime) {
     budget_begin_ = now;
@@ -431,8 +461,8 @@ void Http2Connection::frame_received(const nghttp2_frame& frame) {
       if (Http2Stream* const its = stream()) its->reset_received();
       break;
     case NGHTTP2_GOAWAY:
-      is_going_away_ = is_retired_ = true;
-      lane_.withdraw(*this);
+      is_going_away_ = true;
+      stop_taking();
       break;
     case NGHTTP2_SETTINGS:
       if ((frame.hd.flags & NGHTTP2_FLAG_ACK) != 0) break;
@@ -440,6 +470,8 @@ void Http2Connection::frame_received(const nghttp2_frame& frame) {
           std::min<std::size_t>(lane_.pool().options().http2_streams,
                                 nghttp2_session_get_remote_settings(
                                     session_.get(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS));
+      if (most_streams_ > 0) lane_.assume_streams(most_streams_);
+      decline_excess();
       lane_.offer(*this);
       break;
     default:
@@ -447,13 +479,20 @@ void Http2Connection::frame_received(const nghttp2_frame& frame) {
   }
 }
 
+/// Of streams that were to be opened and are more than the target takes: the session would keep
+/// them waiting for others to end.
+void Http2Connection::decline_excess() noexcept {
+  std::size_t excess = open_streams_ > most_streams_ ? open_streams_ - most_streams_ : 0;
+  for (Http2Stream* each = newest_; each != nullptr && excess > 0; each = each->older) {
+    if (each->decline()) --excess;
+  }
+}
+
 void Http2Connection::stream_closed() {
   --open_streams_;
   if (is_retired_) return;
   if (nghttp2_session_check_request_allowed(session_.get()) == 0) {
-    is_retired_ = true;
-    lane_.withdraw(*this);
-    return;
+    return stop_taking();
   }
   lane_.offer(*this);
 }
@@ -474,9 +513,19 @@ void Http2Connection::remove(Http2Stream& stream) noexcept {
   pool.watch_idle(idle_since_);
 }
 
-void Http2Connection::retire() noexcept {
+/// For another one, if there may be one.
+void Http2Connection::make_way() noexcept {
+  if (lane_.has_slot()) stop_taking();
+}
+
+/// New exchanges, that is.
+void Http2Connection::stop_taking() noexcept {
   is_retired_ = true;
   lane_.withdraw(*this);
+}
+
+void Http2Connection::retire() noexcept {
+  stop_taking();
   if (streams_ > 0 || is_dead_) return;
   const Busy busy(*this);
   say_goodbye();

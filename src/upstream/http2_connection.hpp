@@ -10,6 +10,7 @@
 #include <string>
 
 #include "codec/http2_session.hpp"
+#include "core/allowance.hpp"
 #include "gatewaykit/core/buffer.hpp"
 #include "gatewaykit/core/error.hpp"
 #include "gatewaykit/core/timer.hpp"
@@ -83,10 +84,16 @@ class Http2Connection final : private net::StreamObserver, private Timer {
   void gather();
   void frame_received(const nghttp2_frame& frame);
   bool count_frame(const nghttp2_frame_hd& frame) noexcept;
+  /// What content may keep in place of a copy: null where it is mostly empty.
+  const Buffer* pinnable_input() const noexcept { return is_pinnable_ ? &input_ : nullptr; }
   static void on_timer(Timer& timer) noexcept;
   void watch() noexcept;
+  void leave_if_clogged() noexcept;
   Error complaint_of(std::string_view otherwise) const;
   void fail(Error error) noexcept;
+  void make_way() noexcept;
+  void stop_taking() noexcept;
+  void decline_excess() noexcept;
   void say_goodbye() noexcept;
   void end_if_over() noexcept;
 
@@ -113,12 +120,14 @@ class Http2Connection final : private net::StreamObserver, private Timer {
   bool is_flush_scheduled_ = false;
   bool is_stalled_ = false;  // The socket has no room.
   bool has_pinged_ = false;
+  bool is_pinnable_ = false;
 
   TimePoint idle_since_;
   TimePoint last_received_;
   TimePoint waits_since_{};  // For room, or for the answer to a ping.
   TimePoint budget_begin_;
   std::uint64_t frames_budget_;
+  Allowance resets_;       // Of ours, by which a target may tire of the connection.
   std::string complaint_;  // The session's last one, for the log.
 };
 

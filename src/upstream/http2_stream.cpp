@@ -23,7 +23,7 @@ using Framing = codec::BodyFraming::Kind;
 
 /// Content from this size on pins the buffer that it was received into; less is copied, so that a
 /// few bytes never hold a large buffer.
-constexpr std::size_t kPinned = std::size_t{4} << 10;
+constexpr std::size_t kPinned = std::size_t{8} << 10;
 constexpr std::size_t kTail = std::size_t{4} << 10;
 /// Chunks that were taken are forgotten by so many at a time.
 constexpr std::size_t kForgotten = 64;
@@ -273,10 +273,10 @@ void Http2Stream::take_head(codec::Http2ResponseHead& lines) {
   }
 }
 
-void Http2Stream::content_received(const Buffer& owner, std::string_view bytes) {
+void Http2Stream::content_received(const Buffer* owner, std::string_view bytes) {
   if (failure_ || !may_receive(bytes.size())) return;
-  if (bytes.size() >= kPinned) {
-    content_.push_back(Chunk(owner, bytes));
+  if (owner != nullptr && bytes.size() >= kPinned) {
+    content_.push_back(Chunk(*owner, bytes));
   } else {
     keep_copy(bytes);
   }
@@ -344,11 +344,20 @@ void Http2Stream::closed(std::uint32_t code, std::string_view complaint) {
   is_closed_ = true;
   if (has_ended_) return;
   is_refused_ = is_refused_ || code == NGHTTP2_REFUSED_STREAM;
-  if (!was_reset_ && !is_refused_) return refuse(complaint);
+  if (!was_reset_ && !is_refused_) {
+    return refuse(complaint.empty() ? nghttp2_http2_strerror(code) : complaint);
+  }
   const std::string_view why = is_refused_ ? "did not process the request" : "reset the stream";
   fail(Error(Errc::reset, Origin::upstream,
              fmt::format("{}: {} ({})", target().url.text, why, nghttp2_http2_strerror(code)),
              is_refused_));
+}
+
+bool Http2Stream::decline() noexcept {
+  if (!was_submitted() || connection_.may_have_sent(id_) || failure_) return false;
+  is_refused_ = true;
+  fail(Error(Errc::reset, Origin::upstream, target().url.text + ": takes fewer streams", true));
+  return true;
 }
 
 void Http2Stream::refuse(std::string_view why) { fail(broken(target(), why)); }

@@ -43,6 +43,7 @@ class Http2Stream final : public Carrier {
   bool is_reused() const noexcept override;
   bool received_any() const noexcept override { return received_any_; }
   bool is_unprocessed() const noexcept override;
+  bool was_declined() const noexcept override { return is_refused_; }
   void release() noexcept override;
 
   // --- For its connection: what the session tells.
@@ -50,12 +51,14 @@ class Http2Stream final : public Carrier {
   /// False where the section is not to be read any further.
   bool line_received(std::string_view name, std::string_view value);
   void section_ended(bool ends_stream);
-  /// `bytes` lie in `owner`.
-  void content_received(const Buffer& owner, std::string_view bytes);
+  /// `bytes` lie in `owner`; null where they are to be copied.
+  void content_received(const Buffer* owner, std::string_view bytes);
   void ended();
   void reset_received() noexcept { was_reset_ = true; }
   void closed(std::uint32_t code, std::string_view complaint);
   void fail(Error error) noexcept;
+  /// Gives up a request that has not left this process. False where it may have.
+  bool decline() noexcept;
   bool was_submitted() const noexcept { return id_ > 0; }
   ssize_t provide(std::size_t most, std::uint32_t& flags);
   Chunk take_provided(std::size_t count);

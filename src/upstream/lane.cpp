@@ -20,6 +20,10 @@ constexpr Duration kLookupTimeout = std::chrono::seconds(5);
 /// The least that each of several addresses gets of the time for a connection.
 constexpr Duration kPerAddress = std::chrono::milliseconds(250);
 
+/// Before any connection has told how many streams it takes (RFC 9113 section 6.5.2 advises no
+/// fewer).
+constexpr std::size_t kAssumedStreams = 100;
+
 /// Names of protocols for ALPN, each behind its length (RFC 7301 section 3.1).
 constexpr std::string_view kHttp1 = "\x08http/1.1";
 constexpr std::string_view kHttp2 = "\x02h2";
@@ -51,7 +55,8 @@ Lane::Lane(WorkerPool& pool, Target& target) noexcept
     : pool_(pool),
       target_(target),
       takes_http2_(pool.options().http2 == Http2Use::always ||
-                   (pool.options().http2 == Http2Use::automatic && target.tls != nullptr)) {}
+                   (pool.options().http2 == Http2Use::automatic && target.tls != nullptr)),
+      assumed_streams_(std::min<std::size_t>(pool.options().http2_streams, kAssumedStreams)) {}
 
 Lane::~Lane() { drop_unused_since(kNever); }
 
@@ -86,22 +91,24 @@ Lease Lane::open_stream() {
 }
 
 Task<Result<Lease>> Lane::obtain(Demand demand, TimePoint deadline) {
-  const UpstreamOptions& options = pool_.options();
   while (takes_http2_ && !demand.needs_http1) {
     if (Lease stream = open_stream()) co_return stream;
     if (!may_join_dial()) break;
     Result<Lease> joined = co_await join_dial(deadline);
     if (!joined || *joined) co_return joined;
   }
-  if (open_ >= options.max_connections) close_oldest_idle();
-  if (open_ >= options.max_connections) co_return co_await wait_in_queue(demand, deadline);
+  if (!has_slot()) close_oldest_idle();
+  if (!has_slot()) co_return co_await wait_in_queue(demand, deadline);
   ++open_;
   co_return co_await dial(demand, deadline);
 }
 
+bool Lane::has_slot() const noexcept { return open_ < pool_.options().max_connections; }
+
 /// Each dial has room for those who wait for it and the one that dials.
 bool Lane::may_join_dial() const noexcept {
-  return joiners_.size() < joinable_dials_ * (pool_.options().http2_streams - std::size_t{1});
+  const std::size_t others = std::max<std::size_t>(assumed_streams_, 1) - 1;
+  return joiners_.size() < joinable_dials_ * others;
 }
 
 /// An empty lease: the caller is to try for itself.

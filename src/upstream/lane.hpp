@@ -54,6 +54,12 @@ class Lane {
   void drop_idle(Http1Connection& connection) noexcept;
   /// The same for those of HTTP/2: there is room for a stream / it takes no new ones / it is over.
   void offer(Http2Connection& connection);
+  /// How many streams a new connection takes until its target has said so: as many as the one
+  /// before, which was told `count`.
+  std::size_t assumed_streams() const noexcept { return assumed_streams_; }
+  void assume_streams(std::size_t count) noexcept { assumed_streams_ = count; }
+  /// Whether one more connection may be opened.
+  bool has_slot() const noexcept;
   void withdraw(Http2Connection& connection) noexcept;
   void forget(Http2Connection& connection) noexcept;
 
@@ -137,6 +143,7 @@ class Lane {
   Target& target_;
   bool takes_http2_;  // As far as is known: a target may choose anew for each connection.
   std::vector<Http2Connection*> shared_;  // Of HTTP/2: those which take new streams.
+  std::size_t assumed_streams_;
   std::size_t joinable_dials_ = 0;
   WaitQueue joiners_;
   Http1Connection* newest_idle_ = nullptr;

@@ -100,12 +100,11 @@ std::unique_ptr<net::TlsStream> TlsTarget::dress(net::Fd fd, net::Poller& poller
                       static_cast<unsigned>(protocols.size()));
   SSL_set_app_data(ssl.get(), const_cast<TlsTarget*>(this));
   // An address is no name that can be asked for (RFC 6066 section 3), but one that can be shown.
-  if (is_address_) {
-    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), name_.c_str());
-  } else {
-    SSL_set_tlsext_host_name(ssl.get(), name_.c_str());
-    SSL_set1_host(ssl.get(), name_.c_str());
-  }
+  const bool checks_name =
+      is_address_ ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), name_.c_str()) == 1
+                  : SSL_set_tlsext_host_name(ssl.get(), name_.c_str()) == 1 &&
+                        SSL_set1_host(ssl.get(), name_.c_str()) == 1;
+  if (!checks_name) return nullptr;
   {
     const std::lock_guard lock(mutex_);
     if (session_) SSL_set_session(ssl.get(), session_.get());

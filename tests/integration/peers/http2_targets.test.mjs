@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Targets that are spoken to in HTTP/2: Node's own servers, in clear text and over TLS, and origins
-// that write what frames they like. Clients speak HTTP/1.1.
+// that write what frames they like. Clients speak HTTP/1.1, and HTTP/2 where many requests are to
+// share a worker, and with it the connections to the target.
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import { once } from "node:events";
@@ -12,6 +13,7 @@ import net from "node:net";
 import { test } from "node:test";
 import { Authority } from "./authority.mjs";
 import { connectHttp2, exchangeHttp2 } from "./http2_client.mjs";
+import { Client, get, Setting, windowUpdate } from "./http2_frames.mjs";
 import { closed, connect, exchange, open, startConfigured, temporaryFolder } from "./processes.mjs";
 
 const { constants } = http2;
@@ -51,7 +53,7 @@ function secure({ certificate, privateKey }) {
 }
 
 /// A gateway before `target`. `retries` are off unless a test asks for them.
-async function startBefore(owner, target, service = {}) {
+async function startBefore(owner, target, service = {}, { env, ...config } = {}) {
   const log = `${temporaryFolder(owner)}/access.log`;
   const gateway = await startConfigured(owner, {
     middleware: [{ accessLog: { file: log } }],
@@ -59,7 +61,8 @@ async function startBefore(owner, target, service = {}) {
       origin: { targets: [target], http2: "always", retries: { attempts: 0 }, ...service },
     },
     routes: [{ path: "/*", service: "origin" }],
-  });
+    ...config,
+  }, { env });
   gateway.lines = async () => {
     gateway.child.kill("SIGTERM");
     await gateway.ended;
@@ -97,6 +100,7 @@ const type = { data: 0, headers: 1, priority: 2, reset: 3, settings: 4, push: 5,
   goaway: 7, window: 8, continuation: 9 };
 const endStream = 1;
 const endHeaders = 4;
+const padded = 8;
 const ok = Buffer.from([0x88]);
 
 /// A literal field without indexing, its name and value below 127 bytes.
@@ -111,9 +115,10 @@ function word(number) {
   return bytes;
 }
 
-/// Calls `onRequest(socket, id)` for each HEADERS frame; `frames` are all that came.
+/// Calls `onRequest(socket, id)` for each HEADERS frame; `frames` are all that came, each with the
+/// number of the arrival that brought it. A socket emits "pong" for each PING that is answered.
 async function startFrames(owner, onRequest, settings = Buffer.alloc(0)) {
-  const origin = { connections: 0, frames: [], sockets: [] };
+  const origin = { connections: 0, arrivals: 0, frames: [], sockets: [] };
   const server = net.createServer((socket) => {
     origin.connections += 1;
     origin.sockets.push(socket);
@@ -122,6 +127,7 @@ async function startFrames(owner, onRequest, settings = Buffer.alloc(0)) {
     socket.on("error", () => {});
     socket.write(frame(type.settings, 0, 0, settings));
     socket.on("data", (more) => {
+      origin.arrivals += 1;
       bytes = Buffer.concat([bytes, more]);
       if (!isBegun) {
         if (bytes.length < 24) return;
@@ -132,10 +138,11 @@ async function startFrames(owner, onRequest, settings = Buffer.alloc(0)) {
       while (bytes.length >= 9 && bytes.length >= 9 + bytes.readUIntBE(0, 3)) {
         const size = bytes.readUIntBE(0, 3);
         const seen = { type: bytes[3], flags: bytes[4], id: bytes.readUInt32BE(5),
-          payload: bytes.subarray(9, 9 + size) };
+          payload: bytes.subarray(9, 9 + size), arrival: origin.arrivals };
         bytes = bytes.subarray(9 + size);
         origin.frames.push(seen);
         if (seen.type === type.settings && !(seen.flags & 1)) socket.write(frame(type.settings, 1, 0));
+        if (seen.type === type.ping && seen.flags & 1) socket.emit("pong");
         if (seen.type === type.headers) onRequest(socket, seen.id);
       }
     });
@@ -245,6 +252,42 @@ test("with no other connection allowed, exchanges queue for a stream", async (t)
   assert.ok(origin.most <= 2);
 });
 
+test("exchanges are spread evenly over the connections that there are", async (t) => {
+  let held;
+  const origin = await startOrigin(t, (stream) => held.push(stream) && origin.server.emit("held"));
+  const gateway = await startBefore(t, origin.url, { http2Streams: 10 });
+  const client = await connectHttp2(t, gateway);
+  const hold = async (count) => {
+    held = [];
+    const answers = Array.from({ length: count }, () => exchangeHttp2(client, "/"));
+    while (held.length < count) await once(origin.server, "held");
+    const shares = origin.sessions.map((session) => held.filter((stream) => stream.session === session).length);
+    for (const stream of held) {
+      stream.respond({ ":status": 200 });
+      stream.end("held");
+    }
+    for (const answer of await Promise.all(answers)) assert.equal(answer.body, "held");
+    return shares.sort((a, b) => b - a);
+  };
+  assert.deepEqual(await hold(15), [10, 5]);
+  assert.deepEqual(await hold(10), [5, 5]);
+});
+
+test("requests that come together leave in one send", async (t) => {
+  const origin = await startFrames(t, (socket, id) =>
+    socket.write(frame(type.headers, endHeaders | endStream, id, ok)));
+  const gateway = await startBefore(t, origin.url);
+  const client = await Client.connect(t, gateway);
+  client.send(get(1));
+  assert.equal((await client.outcome(1)).status, 200);
+  const ids = Array.from({ length: 20 }, (_, i) => 2 * i + 3);
+  client.send(...ids.map((id) => get(id)));
+  for (const id of ids) assert.equal((await client.outcome(id)).status, 200);
+  const [, ...together] = origin.frames.filter((seen) => seen.type === type.headers);
+  assert.equal(together.length, 20);
+  assert.equal(new Set(together.map((seen) => seen.arrival)).size, 1);
+});
+
 test("over TLS the target chooses, and a target of HTTP/1.1 alone is spoken to so", async (t) => {
   const authority = new Authority(temporaryFolder(t));
   const options = secure(authority.issue(["localhost"]));
@@ -346,6 +389,40 @@ test("a client that does not read holds up neither memory nor the others", async
   assert.equal(origin.sessions.length, 1);
 });
 
+test("content that comes in small pieces for clients that do not read costs what it holds", async (t) => {
+  const kStreams = 20;
+  const kPiece = Buffer.alloc(4096, "x");
+  const kPieces = 64;  // As much as the window of a stream.
+  let isAllThere;
+  const ids = [];
+  const origin = await startFrames(t, (socket, id) => {
+    socket.write(frame(type.headers, endHeaders, id, ok));
+    if (ids.push(id) === kStreams) isAllThere(socket);
+  });
+  const allThere = new Promise((resolve) => (isAllThere = resolve));
+  // A sanitizer gives back what is freed, and fills what is allocated: all of it counts.
+  const gateway = await startBefore(t, origin.url, {}, { env: {
+    ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ""}:quarantine_size_mb=1:max_malloc_fill_size=65536`,
+  } });
+  const client = await Client.connect(t, gateway, { pairs: [[Setting.initialWindowSize, 0]] });
+  const asked = Array.from({ length: kStreams }, (_, i) => 2 * i + 1);
+  client.send(...asked.map((id) => get(id)));
+  const socket = await allThere;
+  const before = residentKilobytes(gateway);
+  // Each has certainly been received before the next is sent.
+  for (let i = 0; i < kPieces * kStreams; ++i) {
+    const pong = once(socket, "pong");
+    socket.write(Buffer.concat([frame(type.data, 0, ids[i % kStreams], kPiece),
+      frame(type.ping, 0, 0, Buffer.alloc(8))]));
+    await pong;
+  }
+  const growth = residentKilobytes(gateway) - before;
+  assert.ok(growth < 20 * 1024, `grew by ${growth} KiB`);
+  for (const id of ids) socket.write(frame(type.data, endStream, id));
+  client.send(windowUpdate(0, 1 << 30), ...asked.map((id) => windowUpdate(id, 1 << 30)));
+  for (const id of asked) assert.equal((await client.content(id)).length, kPieces * kPiece.length);
+});
+
 test("a target that does not read makes the client wait", async (t) => {
   let held;
   const origin = await startOrigin(t, (stream, headers) => {
@@ -439,6 +516,24 @@ test("trailers go to the target behind content of a known length, too", async (t
   assert.equal(body, "3, one");
 });
 
+test("trailers that no HTTP has cut the answer", async (t) => {
+  for (const trailer of [literal(":status", "200"), literal("connection", "close"), literal("te", "trailers"),
+    literal("transfer-encoding", "chunked")]) {
+    const origin = await startFrames(t, (socket, id) => socket.write(Buffer.concat([
+      frame(type.headers, endHeaders, id, ok), frame(type.data, 0, id, Buffer.from("content")),
+      frame(type.headers, endHeaders | endStream, id, Buffer.concat([literal("x-sum", "7"), trailer])),
+    ])));
+    const gateway = await startBefore(t, origin.url);
+    const session = await connectHttp2(t, gateway);
+    for (const answer of [await exchange(gateway, "/"), await exchangeHttp2(session, "/")]) {
+      assert.equal(answer.isWhole, false, `${trailer}`);
+      assert.equal(answer.trailers?.["x-sum"], undefined);
+    }
+    const errors = (await gateway.lines()).map((line) => line.error);
+    assert.deepEqual(errors, ["protocol", "protocol"]);
+  }
+});
+
 test("Via tells which version of HTTP each side spoke", async (t) => {
   const modern = await startOrigin(t, (stream, headers) => {
     stream.respond({ ":status": 200 });
@@ -500,6 +595,44 @@ test("a client that leaves resets its stream and nothing else", async (t) => {
   assert.equal(await left, constants.NGHTTP2_CANCEL);
   assert.equal((await exchange(gateway, "/")).body, "still here");
   assert.equal(origin.sessions.length, 1);
+});
+
+test("clients that take back their requests again and again end nobody else's", async (t) => {
+  let finish;
+  const faults = [];
+  const origin = await startOrigin(t, (stream, headers) => {
+    stream.session.streams = (stream.session.streams ?? 0) + 1;
+    stream.respond({ ":status": 200 });
+    if (headers[":path"] === "/") return stream.end("fine");
+    stream.write("begun");
+    if (headers[":path"] === "/held") finish = () => stream.end(" and finished");
+  });
+  origin.server.on("session", (session) => {
+    session.on("error", (error) => faults.push(error));
+    session.on("goaway", (code) => code !== constants.NGHTTP2_NO_ERROR && faults.push(code));
+  });
+  const gateway = await startBefore(t, origin.url, {}, { workers: 1 });
+  const client = await connectHttp2(t, gateway);
+  const held = exchangeHttp2(client, "/held");
+  const takeBack = async (session) => {
+    const stream = session.request({ ":path": "/forever" });
+    await once(stream, "response");
+    stream.close(constants.NGHTTP2_CANCEL);
+    await closed(stream);
+  };
+  for (let clients = 0; clients < 4; ++clients) {
+    const session = await connectHttp2(t, gateway);
+    for (let i = 0; i < 10; ++i) await Promise.all(Array.from({ length: 50 }, () => takeBack(session)));
+  }
+  finish();
+  const answer = await held;
+  assert.equal(answer.body, "begun and finished");
+  assert.equal(answer.isWhole, true);
+  for (let i = 0; i < 20; ++i) assert.equal((await exchangeHttp2(client, "/")).body, "fine");
+  // nghttp2 says goodbye to a connection at 1,000 of them, and 33 more a second.
+  assert.ok(origin.sessions.length > 2);
+  for (const session of origin.sessions) assert.ok(session.streams < 1000, `${session.streams} streams`);
+  assert.deepEqual(faults, []);
 });
 
 test("a stream that is reset within its content is no clean end", async (t) => {
@@ -571,6 +704,43 @@ test("REFUSED_STREAM is tried again, whatever the method", async (t) => {
   assert.equal(origin.streams, 2);
 });
 
+test("a target that takes fewer streams than a burst begins with gets them all in the end", async (t) => {
+  const origin = await startOrigin(t, (stream) => {
+    stream.respond({ ":status": 200 });
+    stream.pipe(stream);
+  }, { settings: { maxConcurrentStreams: 10 } });
+  const gateway = await startBefore(t, origin.url, { ejection: { consecutiveFailures: 3 } });
+  const client = await connectHttp2(t, gateway);
+  const answers = await Promise.all(Array.from({ length: 60 }, (_, i) => exchangeHttp2(client, "/", { body: `${i}` })));
+  assert.deepEqual(answers.map(({ status, body }) => [status, body]), answers.map((_, i) => [200, `${i}`]));
+  assert.equal(origin.streams, 60);
+});
+
+test("a burst beyond what the target takes on a connection waits for none of its own to end", async (t) => {
+  const held = [];
+  const origin = await startOrigin(t, (stream) => {
+    held.push(stream);
+    if (held.length < 30) return;
+    for (const each of held.splice(0)) each.respond({ ":status": 200 }, { endStream: true });
+  }, { settings: { maxConcurrentStreams: 10 } });
+  for (let round = 0; round < 4; ++round) {
+    const gateway = await startBefore(t, origin.url, { timeouts: { firstByte: "5s" } });
+    const client = await connectHttp2(t, gateway);
+    const answers = await Promise.all(Array.from({ length: 30 }, () => exchangeHttp2(client, "/")));
+    assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+  }
+});
+
+test("a target that declines each stream is 502 in the end, and asked twice per attempt", async (t) => {
+  const origin = await startOrigin(t, (stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM));
+  for (const attempts of [0, 2]) {
+    origin.streams = 0;
+    const gateway = await startBefore(t, origin.url, { retries: { attempts } });
+    assert.equal((await exchange(gateway, "/")).status, 502);
+    assert.equal(origin.streams, 2 * (attempts + 1));
+  }
+});
+
 test("another reset is not tried again for a method that may have had its effect", async (t) => {
   const origin = await startOrigin(t, (stream) => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
   const gateway = await startBefore(t, origin.url, { retries: { attempts: 1 } });
@@ -630,6 +800,8 @@ test("floods end the connection, not the gateway", async (t) => {
     settings: () => many(50_000, frame(type.settings, 0, 0)),
     "empty DATA": (id) => Buffer.concat([frame(type.headers, endHeaders, id, ok),
       many(50_000, frame(type.data, 0, id))]),
+    "padding alone": (id) => Buffer.concat([frame(type.headers, endHeaders, id, ok),
+      many(50_000, frame(type.data, padded, id, Buffer.from([2, 0, 0])))]),
     priorities: (id) => many(50_000, frame(type.priority, 0, id, Buffer.alloc(5))),
     "window updates": () => many(50_000, frame(type.window, 0, 0, word(1))),
     continuations: (id) => Buffer.concat([frame(type.headers, 0, id, ok),
@@ -651,6 +823,9 @@ test("floods end the connection, not the gateway", async (t) => {
     assert.ok(answer.status === 502 || !answer.isWhole, `${flood}: ${answer.status}`);
   }
   assert.ok(residentKilobytes(gateway) - before < 32 * 1024);
+  // Found out as what they are, not given up for their silence.
+  const errors = (await gateway.lines()).map((line) => line.error);
+  assert.deepEqual(errors, Object.keys(floods).map(() => "protocol"));
 });
 
 test("frames of a type that nobody knows are skipped", async (t) => {

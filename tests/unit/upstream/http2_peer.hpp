@@ -52,6 +52,14 @@ inline std::string frame(FrameType type, std::uint8_t flags, std::uint32_t strea
 inline std::string ok_head(std::uint32_t stream, std::uint8_t flags = 0) {
   return frame(FrameType::headers, kEndHeaders | flags, stream, "\x88");
 }
+/// SETTINGS by which the target takes so many streams at a time.
+inline std::string stream_limit(std::uint32_t count) {
+  return frame(FrameType::settings, 0, 0, std::string("\0\x03", 2) + big_endian(count));
+}
+/// GOAWAY without fault, after which only streams up to this one are dealt with.
+inline std::string goaway(std::uint32_t last) {
+  return frame(FrameType::goaway, 0, 0, big_endian(last) + big_endian(0));
+}
 inline std::string content(std::uint32_t stream, std::string_view bytes, std::uint8_t flags = 0) {
   return frame(FrameType::data, flags, stream, bytes);
 }

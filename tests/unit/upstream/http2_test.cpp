@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Exchanges on streams of HTTP/2 in virtual time: what waits for what, for how long, and what is
 // left behind. The way of real content is told by tests/integration/peers/http2_targets.test.mjs.
+#include <deque>
+
 #include "catch.hpp"
 #include "http2_peer.hpp"
 
@@ -22,13 +24,24 @@ struct Http2World : World {
   }
 
   Http2Peer accept() { return Http2Peer(*this, executor.run(target.accept())); }
+  /// A connection that has served one exchange, on stream 1.
+  Http2Peer accept_used() {
+    Pending first(*this, *pool, Request(Method::get, "/"));
+    Http2Peer peer = accept();
+    peer.next(FrameType::headers);
+    peer.write(ok_head(1, kEndStream));
+    REQUIRE(first.answer().status == 200);
+    return peer;
+  }
   std::uint32_t connections() const { return pool->stats().targets.front().connections; }
+  std::uint64_t failures() const { return pool->stats().targets.front().failures; }
 
   FakeUpstream target{network, "memory:users"};
   std::optional<UpstreamPool> pool;
 };
 
 Request get() { return Request(Method::get, "/"); }
+Request post() { return Request(Method::post, "/"); }
 
 }  // namespace
 
@@ -107,13 +120,51 @@ TEST_CASE("a target that is silent with work before it is asked whether it is th
   peer.wait_for_end();
 }
 
+TEST_CASE("a connection that was unused for long is asked together with its next request") {
+  Http2World world;
+  Http2Peer peer = world.accept_used();
+  SECTION("not before") {
+    world.executor.advance(14s);
+    Pending pending(world, *world.pool, get());
+    CHECK(peer.next().type == FrameType::headers);
+  }
+  SECTION("it answers, and all goes on") {
+    world.executor.advance(15s);
+    Pending pending(world, *world.pool, post());
+    const Frame ping = peer.next();
+    CHECK(ping.type == FrameType::ping);
+    CHECK(peer.next().type == FrameType::headers);
+    peer.write(frame(FrameType::ping, kAck, 0, ping.payload));
+    world.executor.advance(10s);
+    CHECK_FALSE(pending.is_over());
+    peer.write(ok_head(3, kEndStream));
+    CHECK(pending.answer().status == 200);
+  }
+  SECTION("it does not, and what may have had its effect fails") {
+    world.executor.advance(15s);
+    Pending pending(world, *world.pool, post());
+    world.executor.advance(9s);
+    CHECK_FALSE(pending.is_over());
+    world.executor.advance(1s);
+    REQUIRE(pending.is_over());
+    CHECK(pending.answer().error->code == Errc::reset);
+    peer.wait_for_end();
+  }
+  SECTION("it does not, and what may be sent twice goes elsewhere") {
+    world.executor.advance(15s);
+    Pending pending(world, *world.pool, get());
+    world.executor.advance(10s);
+    Http2Peer other = world.accept();
+    CHECK(other.next(FrameType::headers).stream == 1);
+    other.write(ok_head(1, kEndStream));
+    CHECK(pending.answer().status == 200);
+    CHECK(world.failures() == 0);
+  }
+}
+
 TEST_CASE("an unused connection is closed in order once it was kept for its time") {
   Http2World world([](UpstreamOptions& options) { options.keep_alive = 20s; });
-  Pending pending(world, *world.pool, get());
-  Http2Peer peer = world.accept();
-  peer.next(FrameType::headers);
-  peer.write(ok_head(1, kEndStream));
-  REQUIRE(pending.answer().status == 200);
+  Http2Peer peer = world.accept_used();
   world.executor.advance(19s);
   CHECK(world.connections() == 1);
   world.executor.advance(1s);
@@ -162,8 +213,7 @@ TEST_CASE("a target's own limit of streams is kept") {
   Pending first(world, *world.pool, get());
   Http2Peer peer = world.accept();
   peer.next(FrameType::headers);
-  const std::string one_stream = std::string("\0\x03", 2) + big_endian(1);
-  peer.write(frame(FrameType::settings, 0, 0, one_stream));
+  peer.write(stream_limit(1));
   Pending second(world, *world.pool, get());
   world.executor.settle();
   peer.write(ok_head(1, kEndStream));
@@ -171,6 +221,153 @@ TEST_CASE("a target's own limit of streams is kept") {
   CHECK(peer.next(FrameType::headers).stream == 3);
   peer.write(ok_head(3, kEndStream));
   CHECK(second.answer().status == 200);
+}
+
+TEST_CASE("a new connection begins with as many streams as the target took on the one before") {
+  Http2World world;
+  Http2Peer peer = world.accept_used();
+  peer.write(stream_limit(2) + goaway(1));
+  CHECK(world.connections() == 0);
+  std::deque<Pending> five;
+  for (int i = 0; i < 5; ++i) five.emplace_back(world, *world.pool, get());
+  world.executor.settle();
+  CHECK(world.connections() == 3);
+}
+
+TEST_CASE("a target that takes no streams for now is not dialled by each exchange for itself") {
+  Http2World world;
+  Http2Peer peer = world.accept_used();
+  peer.write(stream_limit(0));
+  std::deque<Pending> many;
+  for (int i = 0; i < 60; ++i) many.emplace_back(world, *world.pool, get());
+  world.executor.settle();
+  CHECK(world.connections() <= 2);
+}
+
+TEST_CASE("a stream that the target declines goes out again at once, which counts as nothing") {
+  Http2World world;
+  Pending pending(world, *world.pool,
+                  World::request_with(Method::post, Body(Chunk::copy_of("abc"))));
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  const auto decline = [&peer](std::uint32_t stream) {
+    constexpr std::uint32_t kRefusedStream = 7;
+    peer.write(frame(FrameType::reset, 0, stream, big_endian(kRefusedStream)));
+  };
+  decline(1);
+  CHECK(peer.next(FrameType::headers).stream == 3);
+  CHECK(peer.next(FrameType::data).payload == "abc");
+  CHECK(world.failures() == 0);
+  SECTION("it is answered then") {
+    peer.write(ok_head(3, kEndStream));
+    CHECK(pending.answer().status == 200);
+    CHECK(world.failures() == 0);
+  }
+  SECTION("declined again, it fails") {
+    decline(3);
+    REQUIRE(pending.is_over());
+    CHECK(pending.answer().error->code == Errc::reset);
+    CHECK(world.failures() == 1);
+  }
+  CHECK(world.pool->stats().retries == 0);
+  CHECK(world.connections() == 1);
+}
+
+TEST_CASE("a connection is left before the target tires of the streams that clients take back") {
+  Http2World world;
+  Pending held(world, *world.pool, get());
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  const auto take_back = [&world](Http2Peer& from, int count) {
+    for (int i = 0; i < count; ++i) {
+      Pending pending(world, *world.pool, get());
+      from.write(ok_head(from.next(FrameType::headers).stream));
+      pending.disconnect();
+      from.next(FrameType::reset);
+    }
+  };
+  // Some come back with time.
+  take_back(peer, 400);
+  world.executor.advance(2s);
+  take_back(peer, 40);
+  CHECK(world.connections() == 1);
+  take_back(peer, 1);
+
+  Pending next(world, *world.pool, get());
+  Http2Peer other = world.accept();
+  other.write(ok_head(other.next(FrameType::headers).stream, kEndStream));
+  CHECK(next.answer().status == 200);
+  CHECK(world.connections() == 2);
+  peer.write(ok_head(1) + content(1, "whole", kEndStream));
+  CHECK(held.answer().content == "whole");
+  peer.next(FrameType::goaway);
+  CHECK(world.connections() == 1);
+}
+
+TEST_CASE("streams that the target does not end clog half of a connection at most") {
+  Http2World world([](UpstreamOptions& options) { options.http2_streams = 10; });
+  // Answered, and for the target not over.
+  const auto clog = [&world](Http2Peer& peer, int count) {
+    for (int i = 0; i < count; ++i) {
+      Pending pending(world, *world.pool, Request(Method::head, "/"));
+      peer.write(ok_head(peer.next(FrameType::headers).stream));
+      REQUIRE(pending.answer().status == 200);
+    }
+  };
+  SECTION("it is left once used again") {
+    Http2Peer peer = world.accept_used();
+    clog(peer, 5);
+    clog(peer, 1);
+    CHECK(world.connections() == 1);
+    clog(peer, 1);
+    CHECK(world.connections() == 0);
+    peer.next(FrameType::goaway);
+  }
+  SECTION("one that is always in use is left within its time") {
+    Pending held(world, *world.pool, get());
+    Http2Peer peer = world.accept();
+    peer.next(FrameType::headers);
+    clog(peer, 6);
+    world.executor.advance(15s);
+    Pending next(world, *world.pool, get());
+    Http2Peer other = world.accept();
+    other.write(ok_head(other.next(FrameType::headers).stream, kEndStream));
+    CHECK(next.answer().status == 200);
+    peer.write(ok_head(1, kEndStream));
+    CHECK(held.answer().status == 200);
+    peer.next(FrameType::goaway);
+    CHECK(world.connections() == 1);
+  }
+}
+
+TEST_CASE("a connection is not left where no other may take its place") {
+  Http2World world([](UpstreamOptions& options) {
+    options.max_connections = 1;
+    options.http2_streams = 10;
+    options.timeouts.first_byte = 300s;
+  });
+  Pending held(world, *world.pool, get());
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  SECTION("for the streams that clients take back") {
+    for (int i = 0; i < 401; ++i) {
+      Pending pending(world, *world.pool, get());
+      peer.write(ok_head(peer.next(FrameType::headers).stream));
+      pending.disconnect();
+      peer.next(FrameType::reset);
+    }
+  }
+  SECTION("for those that the target does not end") {
+    for (int i = 0; i < 6; ++i) {
+      Pending pending(world, *world.pool, Request(Method::head, "/"));
+      peer.write(ok_head(peer.next(FrameType::headers).stream));
+    }
+    world.executor.advance(15s);
+    peer.write(frame(FrameType::ping, kAck, 0, peer.next(FrameType::ping).payload));
+  }
+  Pending next(world, *world.pool, get());
+  world.executor.advance(2s);  // Longer than it may queue.
+  CHECK_FALSE(next.is_over());
 }
 
 TEST_CASE("a place that a client gives up before its request was sent goes to the next") {
@@ -195,14 +392,11 @@ TEST_CASE("a place that a client gives up before its request was sent goes to th
 
 TEST_CASE("GOAWAY before the request was heard of: another connection, and no retry that counts") {
   Http2World world;
-  Pending warm_up(world, *world.pool, get());
-  Http2Peer peer = world.accept();
-  peer.next(FrameType::headers);
-  peer.write(ok_head(1, kEndStream));
+  Http2Peer peer = world.accept_used();
   Pending pending(world, *world.pool,
                   World::request_with(Method::post, Body(Chunk::copy_of("abc"))));
   CHECK(peer.next(FrameType::headers).stream == 3);
-  peer.write(frame(FrameType::goaway, 0, 0, big_endian(1) + big_endian(0)));
+  peer.write(goaway(1));
   Http2Peer other = world.accept();
   CHECK(other.next(FrameType::headers).stream == 1);
   CHECK(other.next(FrameType::data).payload == "abc");
@@ -210,6 +404,31 @@ TEST_CASE("GOAWAY before the request was heard of: another connection, and no re
   CHECK(pending.answer().status == 200);
   CHECK(world.pool->stats().retries == 0);
   peer.wait_for_end();
+}
+
+TEST_CASE("GOAWAY while a request waits for room in the socket: elsewhere, and nobody's fault") {
+  Http2World world;
+  ConnectionOptions narrow;
+  narrow.to_server.capacity = 10'000;
+  world.target.set_options(narrow);
+  Pending upload(world, *world.pool,
+                 World::request_with(Method::post, Body(Chunk::copy_of(std::string(60'000, 'x')))));
+  Http2Peer peer = world.accept();
+  world.executor.settle();
+  Pending waiting(world, *world.pool, post());
+  peer.write(goaway(1));
+  for (Frame sent = peer.next();; sent = peer.next()) {
+    CHECK(sent.stream == 1);
+    if (sent.type == FrameType::data && (sent.flags & kEndStream) != 0) break;
+  }
+  Http2Peer other = world.accept();
+  CHECK(other.next(FrameType::headers).stream == 1);
+  other.write(ok_head(1, kEndStream));
+  CHECK(waiting.answer().status == 200);
+  peer.write(ok_head(1, kEndStream));
+  CHECK(upload.answer().status == 200);
+  CHECK(world.failures() == 0);
+  CHECK(world.pool->stats().retries == 0);
 }
 
 TEST_CASE("content waits for the target's window, and goes on as it opens") {
@@ -247,6 +466,21 @@ TEST_CASE("a target that never opens its window has the idle time") {
   CHECK(world.connections() == 1);
 }
 
+TEST_CASE("a target that sends little but PINGs is left, however well it waits for the answers") {
+  Http2World world;
+  Pending pending(world, *world.pool, get());
+  Http2Peer peer = world.accept();
+  peer.next(FrameType::headers);
+  std::string pings;
+  for (int i = 0; i < 100; ++i) pings += frame(FrameType::ping, 0, 0, "12345678");
+  for (int i = 0; i < 200 && !pending.is_over(); ++i) {
+    peer.write(pings);
+    for (int k = 0; k < 100 && !pending.is_over(); ++k) peer.next(FrameType::ping);
+  }
+  REQUIRE(pending.is_over());
+  CHECK(pending.answer().error->code == Errc::protocol);
+}
+
 TEST_CASE("a response that breaks the rules of messages is refused, and its stream reset") {
   const auto head = [](std::string_view fields, std::uint8_t flags = 0) {
     return frame(FrameType::headers, kEndHeaders | flags, 1, fields);
@@ -266,6 +500,9 @@ TEST_CASE("a response that breaks the rules of messages is refused, and its stre
       {head(kLengthOf2) + content(1, "a", kEndStream), "less content than announced"},
       {head(kLengthOf2, kEndStream), "less content than announced"},
       {head("\x88") + head("\x40\x01t\x01v"), "trailers that are not the end"},
+      {head("\x88") + head("\x88", kEndStream), "a pseudo-field stands among the trailers"},
+      {head("\x88") + head("\x40\x02te\x08trailers", kEndStream),
+       "a field belongs to connections of HTTP/1"},
       {head(std::string("\x88\x40\x01") + "X\x01v"), "a field name is malformed"},
       {head(std::string("\x88\x40\x00\x01v", 5)), "a field name is malformed"},
       {head("\x88\x40\x01n\x03v\r\n"), "a field value is malformed"},
