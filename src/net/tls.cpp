@@ -20,6 +20,18 @@ constexpr const char* kSuites =  // Of TLS 1.3.
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
+using NamesPtr = std::unique_ptr<GENERAL_NAMES, TlsFree<GENERAL_NAMES_free>>;
+
+NamesPtr alternative_names_of(X509& certificate) {
+  return NamesPtr(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(&certificate, NID_subject_alt_name, nullptr, nullptr)));
+}
+
+std::string_view text_of(const ASN1_STRING& name) noexcept {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(&name)),
+          static_cast<std::size_t>(ASN1_STRING_length(&name))};
+}
+
 }  // namespace
 
 std::string take_tls_error() {
@@ -68,18 +80,25 @@ void use_certificate(SSL_CTX& context, const TlsCertificate& certificate,
 
 std::vector<std::string> dns_names_of(X509& certificate) {
   std::vector<std::string> result;
-  using Names = std::unique_ptr<GENERAL_NAMES, TlsFree<GENERAL_NAMES_free>>;
-  const Names names(static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(&certificate, NID_subject_alt_name, nullptr, nullptr)));
+  const NamesPtr names = alternative_names_of(certificate);
   for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
     if (name->type != GEN_DNS) continue;
-    const auto* const text = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
-    std::string lowered(text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
+    std::string lowered(text_of(*name->d.dNSName));
     std::transform(lowered.begin(), lowered.end(), lowered.begin(), lower);
     result.push_back(std::move(lowered));
   }
   return result;
+}
+
+bool has_name_with_nul(X509& certificate) {
+  const NamesPtr names = alternative_names_of(certificate);
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
+    const bool is_text = name->type == GEN_DNS || name->type == GEN_EMAIL || name->type == GEN_URI;
+    if (is_text && text_of(*name->d.ia5).find('\0') != std::string_view::npos) return true;
+  }
+  return false;
 }
 
 }  // namespace gatewaykit::net

@@ -38,5 +38,7 @@ void use_certificate(SSL_CTX& context, const TlsCertificate& certificate,
 
 /// The DNS names of a certificate, in lower case.
 std::vector<std::string> dns_names_of(X509& certificate);
+/// Among its alternative names that are text (DNS, mail, URI).
+bool has_name_with_nul(X509& certificate);
 
 }  // namespace gatewaykit::net

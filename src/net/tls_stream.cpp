@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
+#include "gatewaykit/core/buffer.hpp"
 #include "gatewaykit/core/executor.hpp"
 
 namespace gatewaykit::net {
@@ -14,6 +16,7 @@ namespace {
 
 /// The most that a record holds (RFC 8446 section 5.1).
 constexpr std::size_t kRecord = 16 * 1024;
+constexpr int kLongestMethod = 32;
 
 /// SSL_get_error(3) wants none of before. To look costs a tenth of clearing in vain.
 void forget_errors() noexcept {
@@ -89,16 +92,34 @@ int TlsStream::read_socket(BIO* bio, char* into, int size) noexcept {
   auto& self = *static_cast<TlsStream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   const IoResult result = self.SocketStream::receive(into, static_cast<std::size_t>(size));
-  if (result.kind == IoResult::Kind::bytes) return static_cast<int>(result.count);
+  if (result.kind == IoResult::Kind::bytes) {
+    if (self.looks_for_method_) self.look_for_method({into, result.count});
+    return static_cast<int>(result.count);
+  }
   if (result.kind == IoResult::Kind::end) return 0;
   if (result.kind == IoResult::Kind::would_block) BIO_set_retry_read(bio);
   errno = result.error;
   return -1;
 }
 
+/// A method and a blank, as nothing of TLS begins. OpenSSL knows a few methods alone.
+void TlsStream::look_for_method(std::string_view bytes) noexcept {
+  for (const char c : bytes) {
+    const bool is_of_method = (c >= 'A' && c <= 'Z') || (c == '-' && method_size_ > 0);
+    looks_for_method_ = is_of_method && method_size_ < kLongestMethod;
+    if (looks_for_method_) {
+      ++method_size_;
+      continue;
+    }
+    if (c != ' ') method_size_ = 0;
+    return;
+  }
+}
+
 int TlsStream::write_socket(BIO* bio, const char* from, int size) noexcept {
   auto& self = *static_cast<TlsStream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
+  if (self.met_clear_text()) return size;  // An alert would be read as the answer.
   const iovec vector{const_cast<char*>(from), static_cast<std::size_t>(size)};
   const IoResult result = self.SocketStream::send(&vector, 1);
   if (result.kind == IoResult::Kind::bytes) return static_cast<int>(result.count);
@@ -118,7 +139,6 @@ Task<Result<>> TlsStream::handshake(TimePoint deadline, Origin origin) {
     if (done == 1) break;
     const int why = SSL_get_error(ssl_.get(), done);
     if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) {
-      met_clear_text_ = ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST;
       const bool is_retryable = origin == Origin::upstream;
       co_return Error(Errc::tls_failed, origin, reason_of_failure(), is_retryable);
     }
@@ -150,9 +170,21 @@ std::string_view TlsStream::application_protocol() const noexcept {
   return {reinterpret_cast<const char*>(name), size};
 }
 
-IoResult TlsStream::send_clear(std::string_view text) noexcept {
+Task<void> TlsStream::answer_in_clear(std::string_view text, TimePoint deadline) {
+  constexpr std::size_t kMost = std::size_t{1} << 20;
   const iovec vector{const_cast<char*>(text.data()), text.size()};
-  return SocketStream::send(&vector, 1);
+  SocketStream::send(&vector, 1);
+  SocketStream::shutdown_send();
+  // With unread input the close would be a reset, which loses the answer.
+  const Buffer buffer = Buffer::allocate(kRecord);
+  for (std::size_t taken = 0; taken < kMost;) {
+    const IoResult result = SocketStream::receive(buffer.data(), buffer.capacity());
+    taken += result.count;
+    if (result.kind == IoResult::Kind::bytes) continue;
+    if (result.kind != IoResult::Kind::would_block) co_return;
+    const Wake wake = co_await readable().wait(deadline);
+    if (wake != Wake::signalled) co_return;
+  }
 }
 
 /// As much as there is room for, so that a short receive means the same as of a plain socket.

@@ -21,9 +21,10 @@ class TlsStream final : public SocketStream {
   /// Before anything else. Fails with tls_failed, tls_timeout or cancelled, of `origin`.
   Task<Result<>> handshake(TimePoint deadline, Origin origin);
   /// The client speaks HTTP in clear text: an answer to that may be sent.
-  bool met_clear_text() const noexcept { return met_clear_text_; }
-  /// Past TLS, which has failed.
-  IoResult send_clear(std::string_view text) noexcept;
+  bool met_clear_text() const noexcept { return method_size_ > 0; }
+  /// Past TLS, which has failed: sends `text` and its end, and waits until `deadline` at most for
+  /// the client to have read it.
+  Task<void> answer_in_clear(std::string_view text, TimePoint deadline);
   std::string_view application_protocol() const noexcept override;
   SSL& ssl() noexcept { return *ssl_; }
   const std::shared_ptr<const void>& context() const noexcept { return context_; }
@@ -39,6 +40,7 @@ class TlsStream final : public SocketStream {
   static int write_socket(BIO* bio, const char* from, int size) noexcept;
   static long control(BIO* bio, int command, long number, void* pointer) noexcept;
 
+  void look_for_method(std::string_view bytes) noexcept;
   IoResult send_some(const char* from, std::size_t size) noexcept;
   IoResult failed() noexcept;
   std::string reason_of_failure() const;
@@ -47,7 +49,8 @@ class TlsStream final : public SocketStream {
   std::shared_ptr<const void> context_;  // Outlives what was made from it.
   SslPtr ssl_;
   bool is_open_ = false;  // The handshake is done, and nothing has failed.
-  bool met_clear_text_ = false;
+  bool looks_for_method_ = true;
+  int method_size_ = 0;  // Of what the first bytes could be.
 };
 
 }  // namespace gatewaykit::net

@@ -6,6 +6,8 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <cstring>
+#include <ctime>
 
 namespace gatewaykit::server {
 
@@ -31,11 +33,32 @@ bool prepare_mac(EVP_MAC_CTX* mac, TicketKeys::Key& key) noexcept {
   return EVP_MAC_CTX_set_params(mac, parameters) == 1;
 }
 
+/// What a ticket tells of its session beside what OpenSSL does: when the full handshake was.
+std::optional<std::time_t> begin_of(SSL_SESSION& session) noexcept {
+  void* data = nullptr;
+  std::size_t size = 0;
+  std::time_t begin = 0;
+  if (SSL_SESSION_get0_ticket_appdata(&session, &data, &size) != 1 || size != sizeof(begin)) {
+    return std::nullopt;
+  }
+  std::memcpy(&begin, data, sizeof(begin));
+  return begin;
+}
+
+bool may_resume(SSL_SESSION& session) noexcept {
+  const std::optional<std::time_t> begin = begin_of(session);
+  const std::time_t age = begin ? std::time(nullptr) - *begin : -1;
+  if (age < 0 || age > std::chrono::seconds(kKept).count()) return false;
+  const X509* const client = SSL_SESSION_get0_peer(&session);
+  return client == nullptr || X509_cmp_current_time(X509_get0_notAfter(client)) > 0;
+}
+
 }  // namespace
 
 void TicketKeys::serve(SSL_CTX& context) {
   SSL_CTX_set_app_data(&context, this);
   SSL_CTX_set_tlsext_ticket_key_evp_cb(&context, &TicketKeys::on_ticket);
+  SSL_CTX_set_session_ticket_cb(&context, &TicketKeys::on_made, &TicketKeys::on_opened, nullptr);
   SSL_CTX_set_timeout(&context, std::chrono::seconds(kKept).count());
 }
 
@@ -58,6 +81,22 @@ std::optional<TicketKeys::Key> TicketKeys::find(const unsigned char* name, Clock
     if (is_same && now - key.made <= kKept) return key;
   }
   return std::nullopt;
+}
+
+/// OpenSSL dates a session that is resumed as a new one.
+int TicketKeys::on_made(SSL* ssl, void* /*argument*/) noexcept {
+  SSL_SESSION* const session = SSL_get_session(ssl);
+  if (begin_of(*session)) return 1;
+  const std::time_t now = std::time(nullptr);
+  return SSL_SESSION_set1_ticket_appdata(session, &now, sizeof(now));
+}
+
+SSL_TICKET_RETURN TicketKeys::on_opened(SSL* /*ssl*/, SSL_SESSION* session,
+                                        const unsigned char* /*name*/, std::size_t /*size*/,
+                                        SSL_TICKET_STATUS status, void* /*argument*/) noexcept {
+  const bool is_open = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
+  if (!is_open || !may_resume(*session)) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
 /// SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 0 for no ticket, 1 for one, 2 for one to be renewed.

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // TicketKeys: what session tickets are sealed with (RFC 5077 section 4), renewed every six hours;
-// those of the last twelve still open tickets. The same for all workers. Any thread.
+// those of the last twelve still open tickets. A session is resumed for twelve hours from its full
+// handshake on, however often, and no longer than the client's certificate is good: neither is
+// verified again. The same for all workers. Any thread.
 #pragma once
 
 #include <openssl/ssl.h>
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -34,6 +37,11 @@ class TicketKeys {
  private:
   static int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                        EVP_MAC_CTX* mac, int seals) noexcept;
+
+  static int on_made(SSL* ssl, void* argument) noexcept;
+  static SSL_TICKET_RETURN on_opened(SSL* ssl, SSL_SESSION* session, const unsigned char* name,
+                                     std::size_t size, SSL_TICKET_STATUS status,
+                                     void* argument) noexcept;
 
   std::mutex mutex_;
   std::deque<Key> keys_;  // The newest one first.

@@ -119,6 +119,7 @@ struct TlsCertificates {
     return wildcard != nullptr ? *wildcard : identities.front();
   }
 
+  std::shared_ptr<TicketKeys> ticket_keys;
   std::vector<TlsIdentity> identities;
   net::CertificateStorePtr client_authorities;  // Null: clients are asked for none.
   std::unique_ptr<STACK_OF(X509_NAME), net::TlsFree<free_names>> client_authority_names;
@@ -129,9 +130,8 @@ struct TlsShare {
   static int on_name(SSL* ssl, int* alert, void* argument) noexcept;
   static int on_status_request(SSL* ssl, void* argument) noexcept;
 
-  std::shared_ptr<TicketKeys> ticket_keys;  // These two outlive the context.
-  std::shared_ptr<const TlsCertificates> certificates;
-  net::SslContextPtr context;  // Has the first identity.
+  std::shared_ptr<const TlsCertificates> certificates;  // Outlives the context.
+  net::SslContextPtr context;                           // Has the first identity.
 };
 
 TlsIdentity TlsIdentity::read(const TlsCertificate& certificate,
@@ -190,21 +190,28 @@ void read_client_authorities(const std::string& file, TlsCertificates& into,
   }
 }
 
+/// A name that goes on behind a NUL is another one to those who read C strings.
+int verify_names(int is_good, X509_STORE_CTX* chain) noexcept {
+  if (is_good != 1 || X509_STORE_CTX_get_error_depth(chain) != 0) return is_good;
+  if (!net::has_name_with_nul(*X509_STORE_CTX_get_current_cert(chain))) return 1;
+  X509_STORE_CTX_set_error(chain, X509_V_ERR_UNSUPPORTED_NAME_SYNTAX);
+  return 0;
+}
+
 void ask_for_certificates(SSL_CTX& context, const TlsCertificates& certificates, bool is_required) {
   if (certificates.client_authorities == nullptr) return;
   SSL_CTX_set1_cert_store(&context, certificates.client_authorities.get());
   SSL_CTX_set_client_CA_list(
       &context, SSL_dup_CA_list(certificates.client_authority_names.get()));  // Takes it over.
-  SSL_CTX_set_verify(
-      &context, SSL_VERIFY_PEER | (is_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
+  SSL_CTX_set_verify(&context,
+                     SSL_VERIFY_PEER | (is_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                     &verify_names);
 }
 
 }  // namespace
 
 TlsServer::TlsServer(TlsOptions options, bool offers_http2, std::vector<std::string>& problems)
-    : options_(std::move(options)),
-      offers_http2_(offers_http2),
-      ticket_keys_(std::make_shared<TicketKeys>()) {
+    : options_(std::move(options)), offers_http2_(offers_http2) {
   if (options_.handshake_timeout <= Duration::zero()) {
     problems.push_back("tls.handshake_timeout must be greater than zero");
   }
@@ -215,6 +222,7 @@ void TlsServer::reload(std::vector<std::string>& problems) {
   std::vector<std::string> own;
   if (options_.certificates.empty()) own.push_back("tls needs a certificate at least");
   auto certificates = std::make_shared<TlsCertificates>();
+  certificates->ticket_keys = ticket_keys();
   for (const TlsCertificate& each : options_.certificates) {
     certificates->identities.push_back(TlsIdentity::read(each, own));
   }
@@ -231,10 +239,17 @@ void TlsServer::reload(std::vector<std::string>& problems) {
   std::move(own.begin(), own.end(), std::back_inserter(problems));
 }
 
+/// Those of before, so that sessions are resumed: except where clients show certificates, which
+/// others than before may be trusted to have issued.
+std::shared_ptr<TicketKeys> TlsServer::ticket_keys() {
+  const std::lock_guard lock(mutex_);
+  const bool keeps = certificates_ && options_.client_certificates == ClientCertificates::none;
+  return keeps ? certificates_->ticket_keys : std::make_shared<TicketKeys>();
+}
+
 std::shared_ptr<const TlsShare> TlsServer::make_share(
     std::shared_ptr<const TlsCertificates> certificates, std::vector<std::string>& problems) const {
   auto made = std::make_shared<TlsShare>();
-  made->ticket_keys = ticket_keys_;
   made->context =
       net::make_tls_context(TLS_server_method(), options_.min_version, options_.ciphers, problems);
   SSL_CTX& context = *made->context;
@@ -245,7 +260,7 @@ std::shared_ptr<const TlsShare> TlsServer::make_share(
   SSL_CTX_set_num_tickets(&context, 1);
   const bool is_required = options_.client_certificates == ClientCertificates::required;
   ask_for_certificates(context, *certificates, is_required);
-  ticket_keys_->serve(context);
+  certificates->ticket_keys->serve(context);
   SSL_CTX_set_session_cache_mode(&context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_session_id_context(&context, reinterpret_cast<const unsigned char*>("gatewaykit"),
                                  10);

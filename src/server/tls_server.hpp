@@ -61,10 +61,10 @@ class TlsServer {
   std::shared_ptr<const TlsShare> make_share(std::shared_ptr<const TlsCertificates> certificates,
                                              std::vector<std::string>& problems) const;
   std::shared_ptr<const TlsShare> share_of(std::size_t worker);
+  std::shared_ptr<TicketKeys> ticket_keys();
 
   const TlsOptions options_;
   const bool offers_http2_;
-  const std::shared_ptr<TicketKeys> ticket_keys_;
   std::mutex mutex_;  // Guards what follows.
   std::shared_ptr<const TlsCertificates> certificates_;
   std::vector<std::shared_ptr<const TlsShare>> shares_;  // By worker; null until it needs one.

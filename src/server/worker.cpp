@@ -70,8 +70,9 @@ Task<void> run_tls(Worker& worker, std::unique_ptr<net::TlsStream> stream, Peer 
   if (!done) {
     worker.shared().tls_failures.fetch_add(1, std::memory_order_relaxed);
     if (!stream->met_clear_text()) co_return;
-    stream->send_clear(kClearTextAnswer);
-    stream->shutdown_send();
+    Newcomer newcomer(worker);
+    const TimePoint end = worker.loop().now() + std::chrono::seconds(2);
+    co_await stream->answer_in_clear(kClearTextAnswer, end).under(newcomer.scope());
     co_return;
   }
   auto session = std::make_unique<const TlsSession>(config->tls->session_of(*stream));

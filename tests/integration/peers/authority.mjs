@@ -2,6 +2,7 @@
 // A certificate authority of a test's own: certificates as files, made by openssl.
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
+import net from "node:net";
 import path from "node:path";
 
 function openssl(...options) {
@@ -13,6 +14,20 @@ export const kRsa = ["rsa:2048"];
 
 function newKey(file, kind = kP256) {
   return ["-newkey", ...kind, "-nodes", "-keyout", file];
+}
+
+/// Names and addresses. What openssl's configuration cannot write is written as DER (RFC 5280 section 4.2.1.6).
+function alternativeNames(names) {
+  if (!names.some((name) => name.includes("\0"))) return names.map((name) => `${net.isIP(name) ? "IP" : "DNS"}:${name}`).join(",");
+  const all = Buffer.concat(names.map((name) => Buffer.from(`\x82${String.fromCharCode(name.length)}${name}`, "latin1")));
+  return `DER:30${all.length.toString(16).padStart(2, "0")}${all.toString("hex")}`;
+}
+
+/// Makes an OCSP response one that has expired: the last of its times is that of the next update. Its
+/// signature is no longer good.
+export function expireOcsp(file) {
+  const expired = fs.readFileSync(file, "latin1").replace(/^([^]*\x18\x0f)\d{14}Z/, (_, before) => `${before}20200101000000Z`);
+  fs.writeFileSync(file, expired, "latin1");
 }
 
 export class Authority {
@@ -29,11 +44,11 @@ export class Authority {
     }
   }
 
-  /// { certificate, privateKey }: files for these DNS names, the first of which is the subject's.
+  /// { certificate, privateKey }: files for these DNS names and addresses, the first of which is the subject's.
   /// Behind the certificate come those that lead to the authority that signs for itself.
   issue(names, { file = names[0].replace("*", "any"), days = 1, kind = kP256 } = {}) {
     const base = path.join(this.folder, file);
-    this.#sign(base, `/CN=${names[0]}`, `subjectAltName=${names.map((name) => `DNS:${name}`).join(",")}`, days, kind);
+    this.#sign(base, `/CN=${names[0]}`, `subjectAltName=${alternativeNames(names)}`, days, kind);
     for (let each = this; each.issuer; each = each.issuer) {
       fs.appendFileSync(`${base}.pem`, fs.readFileSync(each.file));
     }
