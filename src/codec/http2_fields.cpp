@@ -31,14 +31,15 @@ bool is_value(std::string_view value) noexcept {
 
 }  // namespace
 
-bool Http2Section::count(std::string_view name, std::string_view value) noexcept {
+bool Http2Section::count(std::string_view name, std::string_view value) {
   constexpr std::size_t kOverhead = 4;  // As the same line has in HTTP/1.1.
-  if (is_refused_) return false;
   bytes_ += name.size() + value.size() + kOverhead;
   ++lines_;
-  if (bytes_ <= limits_.bytes && lines_ <= limits_.fields) return true;
-  refuse(Status::request_header_fields_too_large, "the field section is too large");
-  return false;
+  if (bytes_ > limits_.bytes || lines_ > limits_.fields) {
+    refuse(Status::request_header_fields_too_large, "the field section is too large");
+  }
+  if (is_refused_ && name == "content-type") note_content_type(value);
+  return !is_refused_;
 }
 
 void Http2Section::add(Field field, std::string_view name, std::string_view value) {
@@ -47,10 +48,16 @@ void Http2Section::add(Field field, std::string_view name, std::string_view valu
   headers_.add_checked(field, name, value);
 }
 
-void Http2Section::refuse(Status status, std::string_view sentence) noexcept {
+void Http2Section::refuse(Status status, std::string_view sentence) {
   if (std::exchange(is_refused_, true)) return;
   error_ = {status, sentence};
+  if (const auto type = headers_.get(Field::content_type)) note_content_type(*type);
   headers_ = Headers();
+}
+
+void Http2Section::note_content_type(std::string_view value) {
+  constexpr std::size_t kMost = 128;
+  if (value.size() <= kMost && is_value(value)) content_type_ = value;
 }
 
 void Http2Trailers::add_line(std::string_view name, std::string_view value) {

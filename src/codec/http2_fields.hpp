@@ -27,21 +27,29 @@ class Http2Section {
   /// False where a line was refused, for the reason that error() has.
   bool is_valid() const noexcept { return !is_refused_; }
   const ParseError& error() const noexcept { return error_; }
+  /// Of a section that was refused, whose other fields are dropped: what the answer is to be
+  /// written in goes by it. Empty where there is none.
+  std::string_view content_type() const noexcept { return content_type_; }
+  /// Of its lines, as they would be in HTTP/1.1.
+  std::size_t bytes() const noexcept { return bytes_; }
 
  protected:
   explicit Http2Section(const SectionLimits& limits) noexcept : limits_(limits) {}
 
   /// Counts a line; false where the section has become too large, or was refused before.
-  bool count(std::string_view name, std::string_view value) noexcept;
+  bool count(std::string_view name, std::string_view value);
   /// A field that belongs to no hop.
   void add(Field field, std::string_view name, std::string_view value);
-  void refuse(std::string_view sentence) noexcept { refuse(Status::bad_request, sentence); }
-  void refuse(Status status, std::string_view sentence) noexcept;
+  void refuse(std::string_view sentence) { refuse(Status::bad_request, sentence); }
+  void refuse(Status status, std::string_view sentence);
 
   Headers headers_;
 
  private:
+  void note_content_type(std::string_view value);
+
   SectionLimits limits_;
+  String content_type_;
   ParseError error_;
   std::size_t bytes_ = 0;
   std::size_t lines_ = 0;

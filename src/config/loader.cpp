@@ -86,6 +86,7 @@ void read_http2(Reader& listener, Http2Options& http2) {
   reader->read("streams", http2.streams);
   reader->read_bytes("streamWindow", http2.stream_window);
   reader->read_bytes("connectionWindow", http2.connection_window);
+  reader->read_bytes("heldHeaderBytes", http2.held_header_bytes);
   reader->read_bytes("frameSize", http2.frame_size);
   reader->read("resets", http2.resets);
   reader->read("idleFrames", http2.idle_frames);

@@ -3,9 +3,11 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -141,6 +143,11 @@ void SocketStream::shutdown_send() noexcept { ::shutdown(fd_.get(), SHUT_WR); }
 void SocketStream::reset_on_close() noexcept {
   const linger abort{1, 0};
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
+}
+
+std::size_t SocketStream::unconfirmed() const noexcept {
+  int bytes = 0;
+  return ::ioctl(fd_.get(), SIOCOUTQ, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 void SocketStream::on_events(std::uint32_t events) noexcept {

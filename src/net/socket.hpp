@@ -70,6 +70,7 @@ class SocketStream : public Stream, private Pollable {
   IoResult send(const iovec* vectors, int count) noexcept override;
   void shutdown_send() noexcept override;
   void reset_on_close() noexcept override;
+  std::size_t unconfirmed() const noexcept override;
 
  private:
   void on_events(std::uint32_t events) noexcept override;

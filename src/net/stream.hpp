@@ -57,6 +57,8 @@ class Stream {
   virtual void shutdown_send() noexcept = 0;
   /// Makes the close that follows a reset, so that the peer cannot take what it got for complete.
   virtual void reset_on_close() noexcept = 0;
+  /// Bytes that were sent and that the peer has not confirmed yet: to close now may lose them.
+  virtual std::size_t unconfirmed() const noexcept { return 0; }
   /// What both sides have agreed on by ALPN (RFC 7301); empty where they have not.
   virtual std::string_view application_protocol() const noexcept { return {}; }
 

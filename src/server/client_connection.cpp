@@ -2,18 +2,28 @@
 #include "server/client_connection.hpp"
 
 #include <chrono>
+#include <utility>
 
 #include "gatewaykit/core/async.hpp"
 #include "server/worker.hpp"
 
 namespace gatewaykit::server {
 
-Task<void> ClientConnection::linger() {
+Task<void> ClientConnection::linger(Duration patience) {
   // As much as a client may be sending at full speed: with a reset it would lose the answer.
   constexpr std::size_t kMost = std::size_t{16} << 20;
   constexpr std::size_t kPerTurn = std::size_t{256} << 10;
+  constexpr Duration kMoment = std::chrono::seconds(2);
   stream_->shutdown_send();
-  const TimePoint deadline = worker_.loop().now() + std::chrono::seconds(2);
+  TimePoint progressed_at = worker_.loop().now();
+  TimePoint deadline = progressed_at + kMoment;
+  std::size_t unconfirmed = stream_->unconfirmed();
+  const auto is_patient = [&](TimePoint now) {
+    const std::size_t before = std::exchange(unconfirmed, stream_->unconfirmed());
+    if (unconfirmed < before) progressed_at = now;
+    deadline = now + kMoment;
+    return before > 0 && now - progressed_at < patience;
+  };
   std::size_t taken = 0;
   for (std::size_t turn_end = kPerTurn; taken < kMost;) {
     input_.drop(input_.pending().size());
@@ -23,12 +33,14 @@ Task<void> ClientConnection::linger() {
       if (taken < turn_end) continue;
       turn_end = taken + kPerTurn;
       const Result<> turn = co_await next_turn();
-      if (!turn || worker_.loop().now() >= deadline) co_return;
+      const TimePoint now = worker_.loop().now();
+      if (!turn || (now >= deadline && !is_patient(now))) co_return;
       continue;
     }
     if (result.kind != net::IoResult::Kind::would_block) co_return;
     const Wake wake = co_await stream_->readable().wait(deadline);
-    if (wake != Wake::signalled) co_return;
+    if (wake == Wake::cancelled) co_return;
+    if (wake == Wake::timeout && !is_patient(worker_.loop().now())) co_return;
   }
 }
 

@@ -37,7 +37,7 @@ class ClientConnection : public Connection {
         peer_(std::move(peer)),
         config_(std::move(config)),
         tls_(std::move(tls)),
-        is_trusted_(config_->trusts(peer_)) {}
+        is_trusted_(config_->believes(peer_)) {}
   /// Goes on with what `other` has, which is left without.
   explicit ClientConnection(ClientConnection&& other) noexcept
       : worker_(other.worker_),
@@ -49,8 +49,9 @@ class ClientConnection : public Connection {
         is_trusted_(other.is_trusted_) {}
 
   /// Ends the sending side and waits a moment for the client to have read the answer: closing with
-  /// unread input would reset the connection and lose it.
-  Task<void> linger();
+  /// unread input would reset the connection and lose it. While some of it is on its way still, one
+  /// that takes none of it in for `patience` is waited for.
+  Task<void> linger(Duration patience = {});
 
  private:
   Worker& worker_;

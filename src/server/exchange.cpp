@@ -71,9 +71,11 @@ void Exchange::begin_context(Request&& request, const Peer& client) {
   if (tls != nullptr && tls->client_certificate()) context_->set(*tls->client_certificate());
 }
 
-const Chain& Exchange::refuse(const Method& method, std::string_view target, Response refusal) {
+const Chain& Exchange::refuse(const Method& method, std::string_view target, Response refusal,
+                              std::string_view content_type) {
   Request request(method, target);
   request.scheme = scheme();
+  if (!content_type.empty()) request.headers.set("content-type", content_type);
   begin_context(std::move(request), connection_.peer());
   return refuse(std::move(refusal));
 }

@@ -37,8 +37,10 @@ class Exchange : public ExchangeHost {
                                      std::string_view authority, NormalisedTarget& target) const;
   /// The route of a request that was not refused; the answer to `failure` where there is one.
   const Chain& open(Request&& request, const std::optional<Error>& failure);
-  /// The chain that answers with `refusal`, for a request that was not opened.
-  const Chain& refuse(const Method& method, std::string_view target, Response refusal);
+  /// The chain that answers with `refusal`, for a request that was not opened. Of its fields only
+  /// the type of its content is kept, by which the answer is written.
+  const Chain& refuse(const Method& method, std::string_view target, Response refusal,
+                      std::string_view content_type = {});
 
   /// The response may have content, by its status and the method of the request.
   bool allows_content(const Response& response) const noexcept;

@@ -115,7 +115,7 @@ struct Http2Connection::Callbacks {
       if (!is_well_formed) {
         connection.reset(*found, NGHTTP2_PROTOCOL_ERROR);
       } else if (is_section && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        connection.opened_.push_back(found);
+        connection.take_request(*found);
       }
       return 0;
     });
@@ -259,7 +259,8 @@ Task<void> Http2Connection::run() {
   for (;;) {
     const bool goes_on = receive();
     open_exchanges();
-    if (!goes_on || is_over()) break;
+    is_over_ = goes_on && is_over();
+    if (!goes_on || is_over_) break;
     if (is_tired_) {
       const Result<> turn = co_await next_turn();
       if (!turn) break;
@@ -280,7 +281,9 @@ Task<void> Http2Connection::run() {
   scope_ = nullptr;
   session_.reset();
   while (exchanges_ != nullptr) remove_exchange(*exchanges_);
-  if (is_sent_away_ && !is_broken_) co_await linger();
+  // Clients open windows while they take in what was sent: to close meanwhile would lose it.
+  const Duration patience = is_sent_away_ ? Duration() : config().limits.send_idle;
+  if ((is_over_ || is_sent_away_) && !is_broken_) co_await linger(patience);
 }
 
 /// Feeds the session with what can be received, up to a bound: others have their turn. False where
@@ -316,8 +319,10 @@ bool Http2Connection::receive() {
 bool Http2Connection::allows(const nghttp2_frame_hd& frame,
                              const Http2Exchange* exchange) noexcept {
   const TimePoint now = worker().loop().now();
-  const bool has_content = frame.length > 0 || (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-  if (frame.type == NGHTTP2_DATA && has_content) return true;
+  // Padding may be all that there is; content behind it is work, and makes up for the frame.
+  const bool has_content = frame.length > 0 && (frame.flags & NGHTTP2_FLAG_PADDED) == 0;
+  const bool ends_stream = (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  if (frame.type == NGHTTP2_DATA && (has_content || ends_stream)) return true;
   // To reset what was answered is what a reader does that has seen enough.
   const bool is_in_vain = exchange != nullptr && !exchange->has_answered();
   if (frame.type == NGHTTP2_RST_STREAM && is_in_vain) return guard_.allow_reset(now);
@@ -342,6 +347,16 @@ void Http2Connection::begin_section(std::int32_t stream) noexcept {
 
 void Http2Connection::end_section(std::int32_t stream) noexcept {
   if (stream == section_stream_) section_deadline_ = kNever;
+}
+
+void Http2Connection::take_request(Http2Exchange& exchange) {
+  const bool is_alone = held_header_bytes_ == 0;
+  exchange.counted_bytes = exchange.header_bytes();
+  held_header_bytes_ += exchange.counted_bytes;
+  if (!is_alone && held_header_bytes_ > config().http2.held_header_bytes) {
+    return reset(exchange, NGHTTP2_REFUSED_STREAM);
+  }
+  opened_.push_back(&exchange);
 }
 
 /// Those whose client has not taken the request back in the same breath.
@@ -385,6 +400,7 @@ void Http2Connection::remove_exchange(Http2Exchange& exchange) noexcept {
   (exchange.previous == nullptr ? exchanges_ : exchange.previous->next) = exchange.next;
   if (exchange.next != nullptr) exchange.next->previous = exchange.previous;
   --exchange_count_;
+  held_header_bytes_ -= exchange.counted_bytes;
   if (session_) {
     nghttp2_session_consume_connection(session_.get(), exchange.held());
     want_output();
@@ -438,6 +454,10 @@ void Http2Connection::consume(Http2Exchange& exchange, std::size_t bytes) noexce
     nghttp2_session_consume_connection(session_.get(), bytes);
   }
   want_output();
+}
+
+bool Http2Connection::is_window_closed() const noexcept {
+  return nghttp2_session_get_local_window_size(session_.get()) <= 0;
 }
 
 void Http2Connection::want_output() noexcept { output_wanted_.set(); }
@@ -532,13 +552,10 @@ bool Http2Connection::is_over() const noexcept {
 
 void Http2Connection::drain() noexcept {
   if (goodbye_at_ != kNever || !session_) return;
-  if (exchange_count_ == 0) {
-    say_goodbye();
-  } else {
-    goodbye_at_ = worker().loop().now() + kGoodbyeDelay;
-    nghttp2_submit_shutdown_notice(session_.get());
-    want_output();
-  }
+  // Also where nothing is under way: a request may be, which its client could not safely repeat.
+  goodbye_at_ = worker().loop().now() + kGoodbyeDelay;
+  nghttp2_submit_shutdown_notice(session_.get());
+  want_output();
   wake();
 }
 

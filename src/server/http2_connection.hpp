@@ -47,6 +47,8 @@ class Http2Connection final : public ClientConnection {
   void reset(Http2Exchange& exchange, std::uint32_t error) noexcept;
   /// Opens the windows for as much again.
   void consume(Http2Exchange& exchange, std::size_t bytes) noexcept;
+  /// The client may send no content, since what it has sent before was not read.
+  bool is_window_closed() const noexcept;
 
  private:
   struct Callbacks;
@@ -57,6 +59,7 @@ class Http2Connection final : public ClientConnection {
   bool allows_unaccounted() noexcept;
   void begin_section(std::int32_t stream) noexcept;
   void end_section(std::int32_t stream) noexcept;
+  void take_request(Http2Exchange& exchange);
   void open_exchanges();
   Task<void> serve(Http2Exchange& exchange);
   Task<void> send_output();
@@ -80,6 +83,7 @@ class Http2Connection final : public ClientConnection {
   CancelScope* scope_ = nullptr;  // Of its tasks, while it runs.
   Http2Exchange* exchanges_ = nullptr;
   std::size_t exchange_count_ = 0;
+  std::size_t held_header_bytes_ = 0;  // Of those whose head is complete.
   std::vector<Http2Exchange*, PoolAllocator<Http2Exchange*>> opened_;  // To be started.
 
   Event output_wanted_;
@@ -97,6 +101,7 @@ class Http2Connection final : public ClientConnection {
   bool has_requests_ = false;      // Had any.
   bool is_broken_ = false;         // Nothing can be sent any more.
   bool is_sent_away_ = false;
+  bool is_over_ = false;     // All was said, on both sides.
   bool is_tired_ = false;    // There is more to receive, in a later turn.
   bool is_leaving_ = false;  // A time limit was met: it ends with what is sent.
 };

@@ -82,13 +82,17 @@ Task<void> Http2Exchange::run() {
 const Chain& Http2Exchange::open() {
   if (!head_.is_valid()) {
     const codec::ParseError& error = head_.error();
-    return refuse(head_.method, head_.target, Response::problem(error.status, error.sentence));
+    return refuse(head_.method, head_.target, Response::problem(error.status, error.sentence),
+                  head_.content_type());
   }
   // Within the gateway an upgrade is what HTTP/1.1 has of it (RFC 8441 section 4).
   if (is_tunnel_) head_.method = Method::get;
   NormalisedTarget target;
   std::optional<Response> refusal = refusal_of(head_.method, head_.target, head_.authority, target);
-  if (refusal) return refuse(head_.method, head_.target, std::move(*refusal));
+  if (refusal) {
+    const auto type = head_.fields().get(Field::content_type);
+    return refuse(head_.method, head_.target, std::move(*refusal), type.value_or(""));
+  }
   Request request(head_.method, target.text);
   request.authority = std::move(head_.authority);
   request.protocol = std::move(head_.protocol);
@@ -174,11 +178,18 @@ Task<void> Http2Exchange::send() {
       if (is_open_) connection_.resume(*this);
       continue;
     }
-    const TimePoint deadline = is_tunnel_ ? kNever : progressed_at_ + patience;
-    const Wake wake = co_await progress_.wait(deadline);
+    const Wake wake = co_await progress_.wait(progressed_at_ + patience);
     if (wake == Wake::cancelled && !is_done()) cut(Error(Errc::cancelled, Origin::client));
-    const bool is_stuck = env.executor->now() - progressed_at_ >= patience;
-    if (wake == Wake::timeout && is_stuck) cut(Error(Errc::idle_timeout, Origin::client));
+    if (wake == Wake::timeout && env.executor->now() - progressed_at_ >= patience) lose_patience();
+  }
+}
+
+/// It is the client who holds the content up, unless there was none: that is looked at, once.
+void Http2Exchange::lose_patience() {
+  if (chunk_.empty() && !has_content_ended_) {
+    wants_content_ = true;
+  } else {
+    cut(Error(Errc::idle_timeout, Origin::client));
   }
 }
 
@@ -291,6 +302,8 @@ void Http2Exchange::end_request() noexcept {
 }
 
 void Http2Exchange::consumed(std::size_t bytes) noexcept { connection_.consume(*this, bytes); }
+
+bool Http2Exchange::may_client_send() const noexcept { return !connection_.is_window_closed(); }
 
 void Http2Exchange::send_continue() {
   if (is_open_ && !is_head_submitted_) {

@@ -55,12 +55,16 @@ class Http2Exchange final : public Exchange {
   /// The client is gone.
   void client_gone() noexcept;
   std::size_t held() const noexcept { return body_.held(); }
+  /// Of its head, which is dropped where it was refused.
+  std::size_t header_bytes() const noexcept { return head_.is_valid() ? head_.bytes() : 0; }
   Http2Exchange* next = nullptr;  // Neighbours among the exchanges of the connection.
   Http2Exchange* previous = nullptr;
-  bool has_task = false;  // Which refers to this.
+  bool has_task = false;          // Which refers to this.
+  std::size_t counted_bytes = 0;  // Of its head.
 
   // --- For its request body.
   void consumed(std::size_t bytes) noexcept;
+  bool may_client_send() const noexcept;
   void send_continue();
 
   Task<Result<>> send_interim(Status status, Headers headers) override;
@@ -74,6 +78,7 @@ class Http2Exchange final : public Exchange {
   Task<void> send();
   Task<void> send_in_time();
   void tell_failure();
+  void lose_patience();
   void fetch();
   bool keeps_length(std::size_t size);
   void cut(Error error);

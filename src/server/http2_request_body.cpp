@@ -103,9 +103,12 @@ Task<Result<Chunk>> Http2RequestBody::read() {
     if (!is_closed() && take_expectation()) exchange_.send_continue();
     const TimePoint begun = env.executor->now();
     const TimePoint deadline = is_tunnel_ ? kNever : begun + limits_.body_idle;
+    const bool may_come = exchange_.may_client_send();
     const Wake wake = co_await arrived_.wait(deadline);
-    pace_.add_wait(env.executor->now() - begun);
     if (wake == Wake::cancelled) co_return Error(Errc::cancelled, Origin::client);
+    // Others of its connection may hold all that it may have on the way: not this one's fault.
+    if (!may_come || (wake == Wake::timeout && !exchange_.may_client_send())) continue;
+    pace_.add_wait(env.executor->now() - begun);
     const bool is_late = wake == Wake::timeout;
     if (is_late || (!is_tunnel_ && !has_ended_ && pace_.is_too_slow(received_, limits_))) {
       fail(Error(Errc::client_body_timeout, Origin::client,

@@ -49,6 +49,9 @@ void check_http2(const Http2Options& http2, std::vector<std::string>& problems) 
     problems.push_back(
         fmt::format("http2.frame_size must be {} to {} bytes", kLeastFrame, kLargestFrame));
   }
+  if (http2.held_header_bytes == 0) {
+    problems.push_back("http2.held_header_bytes must be at least 1");
+  }
   if (http2.resets == 0) problems.push_back("http2.resets must be at least 1");
   if (http2.idle_frames == 0) problems.push_back("http2.idle_frames must be at least 1");
 }
@@ -97,6 +100,10 @@ void ListenConfig::trust(const std::vector<std::string>& proxies,
 
 bool ListenConfig::trusts(const Peer& peer) const noexcept {
   return peer.has_address() ? trusts(peer.ip()) : trusts_unix;
+}
+
+bool ListenConfig::believes(const Peer& peer) const noexcept {
+  return trusts(peer) && (peer.has_address() || !proxy_protocol);
 }
 
 bool ListenConfig::trusts(const IpAddress& address) const noexcept {

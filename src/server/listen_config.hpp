@@ -30,7 +30,11 @@ struct ListenConfig {
 
   /// Adds a sentence to `problems` for everything that is wrong.
   static ListenConfig from(const ListenOptions& options, std::vector<std::string>& problems);
+  /// Of who connects: that it may tell whose connection it passes on.
   bool trusts(const Peer& peer) const noexcept;
+  /// What the requests of a connection's peer say of its clients. One of whom a PROXY header says
+  /// that it has no address is nobody in particular.
+  bool believes(const Peer& peer) const noexcept;
   bool trusts(const IpAddress& address) const noexcept;
 
  private:

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -110,6 +111,7 @@ std::vector<net::Fd> ListeningSocket::listen(std::size_t count) && {
       listen_on(sockets_.back());
     }
   }
+  for (const net::Fd& fd : sockets_) notice_absence(fd);
   return std::move(sockets_);
 }
 
@@ -134,6 +136,18 @@ void ListeningSocket::bind_path(const std::string& path) {
     refuse(std::strerror(errno));
   }
   listen_on(sockets_.front());
+}
+
+/// Connections take it from the socket that they came by. Most have time limits of their own, but
+/// a tunnel may be silent for as long as both of its ends are there.
+void ListeningSocket::notice_absence(const net::Fd& fd) const noexcept {
+  if (is_unix()) return;
+  turn_on(fd.get(), SO_KEEPALIVE);
+  constexpr std::pair<int, int> kOptions[] = {
+      {TCP_KEEPIDLE, 60}, {TCP_KEEPINTVL, 15}, {TCP_KEEPCNT, 4}};  // Seconds, and probes.
+  for (const auto& [option, value] : kOptions) {
+    ::setsockopt(fd.get(), IPPROTO_TCP, option, &value, sizeof(value));
+  }
 }
 
 void ListeningSocket::listen_on(const net::Fd& fd) const {

@@ -51,6 +51,7 @@ class ListeningSocket {
   net::Fd bind(bool shares_port) const;
   void bind_path(const std::string& path);
   void listen_on(const net::Fd& fd) const;
+  void notice_absence(const net::Fd& fd) const noexcept;
   [[noreturn]] void refuse(std::string_view reason) const;
 
   std::string address_;

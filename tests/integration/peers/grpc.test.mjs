@@ -9,6 +9,7 @@ import { after, test } from "node:test";
 import { Authority } from "./authority.mjs";
 import { connectGrpc, metadata, outcome, startService, status } from "./grpc_service.mjs";
 import { connectHttp2, exchangeHttp2 } from "./http2_client.mjs";
+import { block, Client, data, Flag, headers, indexed, indexing, request, Type } from "./http2_frames.mjs";
 import { startConfigured, temporaryFolder } from "./processes.mjs";
 
 const owner = { after };
@@ -32,10 +33,19 @@ const gateway = await startConfigured(owner, {
 const [clear, secured] =
   [...gateway.stdout.matchAll(/^listening on \S+:(\d+)$/gm)].map(([, port]) => ({ port: Number(port) }));
 
+/// Before a service over TLS, of which ALPN tells that it speaks HTTP/2.
+const beyond = await startConfigured(owner, {
+  services: {
+    echo: { targets: [(await startService(owner, authority.issue(["localhost"]))).url], tls: { ca: authority.file } },
+  },
+  routes: [{ path: "/*", service: "echo" }],
+});
+
 const client = connectGrpc(owner, clear);
 const clients = {
   "in clear text": client,
   "over TLS": connectGrpc(owner, secured, { ca: fs.readFileSync(authority.file), name: "a.test" }),
+  "where the service has TLS": connectGrpc(owner, beyond),
 };
 const none = metadata({});
 const large = Buffer.from(Array.from({ length: 6 << 20 }, (_, i) => (i * 7919) >> 3));
@@ -64,6 +74,11 @@ async function startDeaf(owner) {
   await once(server, "listening");
   owner.after(() => server.close());
   return { server, url: `http://127.0.0.1:${server.address().port}` };
+}
+
+/// A unary call of a method that no definition has.
+function callPath(path) {
+  return outcome((done) => client.makeUnaryRequest(path, (m) => m, (m) => m, Buffer.alloc(0), none, {}, done));
 }
 
 /// The next time that the service tells of `event` for the method.
@@ -164,9 +179,7 @@ for (const [what, method, messages] of [["at once", "fail", []], ["after a messa
 }
 
 test("a method that the service does not have is told by the service", async () => {
-  const unknown = (done) =>
-    client.makeUnaryRequest("/test.Echo/Unknown", (m) => m, (m) => m, Buffer.alloc(0), none, {}, done);
-  const { status: end } = await outcome(unknown);
+  const { status: end } = await callPath("/test.Echo/Unknown");
   assert.equal(end.code, status.UNIMPLEMENTED);
   assert.match(end.details, /Unknown/);
 });
@@ -247,6 +260,32 @@ test("a client's stream that is silent for longer than the listener allows is en
   assert.match(unanswered.details, /in time/);
 });
 
+test("clients who leave end no call of others at the same service", async (t) => {
+  // One worker has one connection to the service, which would end it for so many resets.
+  const gateway = await startConfigured(t, {
+    workers: 1,
+    services: { echo: { targets: [service.url], http2: "always" } },
+    routes: [{ path: "/*", service: "echo" }],
+  });
+  const held = connectGrpc(t, gateway).chat();
+  const ended = once(held, "status");
+  const hasty = connectGrpc(t, gateway);
+  const chat = async (message) => {
+    held.write(Buffer.from(message));
+    assert.equal(`${(await once(held, "data"))[0]}`, `re: ${message}`);
+  };
+  await chat("one");
+  const fields = metadata({ "grpc-timeout": "5m" });
+  for (let i = 0; i < 1200; i += 50) {
+    const calls = Array.from({ length: 50 }, () => outcome((done) => hasty.never(Buffer.alloc(0), fields, done)));
+    for (const { status: end } of await Promise.all(calls)) assert.equal(end.code, status.DEADLINE_EXCEEDED);
+  }
+  await chat("two");
+  held.end();
+  held.resume();
+  assert.equal((await ended)[0].code, status.OK);
+});
+
 // --- What the gateway has to say itself.
 
 for (const [what, method, code] of [["a dead service", "dead", "UNAVAILABLE"],
@@ -266,19 +305,97 @@ test("a stream that the service breaks off is no success, and the next call work
   assert.equal(next.code, status.OK);
 });
 
-test("the gateway's errors are trailers alone, as HTTP/2 has them", async (t) => {
-  const session = await connectHttp2(t, clear);
-  const stream = session.request({ ":method": "POST", ":path": "/test.Dead/Unary",
-    "content-type": "application/grpc+proto", te: "trailers" });
-  stream.end(frame("?"));
-  const [fields, flags] = await once(stream, "response");
-  assert.ok(flags & http2.constants.NGHTTP2_FLAG_END_STREAM);
-  assert.equal(fields[":status"], 200);
-  assert.equal(fields["content-type"], "application/grpc+proto");
-  assert.equal(fields["grpc-status"], "14");
-  stream.resume();
-  await once(stream, "close");
+for (const [whose, path, code] of [["the gateway's", "/test.Dead/Unary", "UNAVAILABLE"],
+  ["a service's", "/test.Echo/Fail", "FAILED_PRECONDITION"]]) {
+  test(`${whose} errors are trailers alone, as HTTP/2 has them`, async (t) => {
+    const session = await connectHttp2(t, clear);
+    const stream = session.request({ ":method": "POST", ":path": path,
+      "content-type": "application/grpc+proto", te: "trailers" });
+    stream.end(frame("?"));
+    const [fields, flags] = await once(stream, "response");
+    assert.ok(flags & http2.constants.NGHTTP2_FLAG_END_STREAM);
+    assert.equal(fields[":status"], 200);
+    assert.equal(fields["content-type"], "application/grpc+proto");
+    assert.equal(fields["grpc-status"], `${status[code]}`);
+    stream.resume();
+    await once(stream, "close");
+  });
+
+  test(`${whose} errors are one frame`, async (t) => {
+    const client = await Client.connect(t, clear);
+    const fields = [["content-type", "application/grpc"], ["te", "trailers"]];
+    client.send(headers(1, request(path, { method: "POST", fields }), { end: false }), data(1, frame("?"), { end: true }));
+    assert.equal((await client.outcome(1)).status, 200);
+    await client.settled();
+    const [head, ...rest] = client.frames.filter(({ stream }) => stream === 1);
+    assert.ok(head.flags & Flag.endStream);
+    assert.deepEqual(rest.filter(({ type }) => type !== Type.windowUpdate), []);
+  });
+}
+
+// --- Calls that are refused before they have a route.
+
+const kTooLarge = { "x-large": "v".repeat(40_000) };
+
+test("metadata beyond what the listener takes are told as RESOURCE_EXHAUSTED, and the next call works", async () => {
+  const { status: end } = await outcome((done) => client.unary(Buffer.from("?"), metadata(kTooLarge), done));
+  assert.equal(end.code, status.RESOURCE_EXHAUSTED);
+  assert.ok(end.details.length > 0);
+  const { status: next } = await outcome((done) => client.unary(Buffer.from("?"), done));
+  assert.equal(next.code, status.OK);
 });
+
+test("a path that is refused is told as INTERNAL", async () => {
+  const { status: end } = await callPath("/test.Echo/%00");
+  assert.equal(end.code, status.INTERNAL);
+  assert.ok(end.details.length > 0);
+});
+
+const kLargest = 32 * 1024;
+
+/// As the listener counts them.
+const sizeOf = (fields) => fields.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
+
+/// Fields of so many bytes. One in the gateway's table stands in for most of what there would be to send.
+function filling(bytes) {
+  const [name, value] = ["x-large", "v".repeat(4000)];
+  const times = Math.floor(bytes / sizeOf([[name, value]])) - 1;
+  const rest = bytes - times * sizeOf([[name, value]]) - sizeOf([[name, ""]]);
+  return [indexing(name, value), ...Array(times - 1).fill(indexed(62)), block([[name, "v".repeat(rest)]])];
+}
+
+for (const [where, order] of Object.entries({
+  "before the large ones": (filling, type) => [type, ...filling(kLargest)],
+  "as the last that there is room for": (filling, type, size) => [...filling(kLargest - size), type, block([["x", "y"]])],
+  "as the one too many": (filling, type) => [...filling(kLargest), type],
+  "behind the one too many": (filling, type) => [...filling(kLargest + 1), type],
+})) {
+  test(`what is refused is told in gRPC's way with the content type ${where}`, async (t) => {
+    for (const kind of ["application/grpc", "application/grpc+proto", "application/grpc-web"]) {
+      const head = request("/test.Echo/Unary", { method: "POST" });
+      const field = [["content-type", kind]];
+      const rest = order((bytes) => filling(bytes - sizeOf(head)), block(field), sizeOf(field));
+      const client = await Client.connect(t, clear);
+      client.send(headers(1, Buffer.concat([block(head), ...rest]), { end: false }), data(1, frame("?"), { end: true }));
+      assert.deepEqual(await client.outcome(1), { status: 200 });
+      await client.settled();
+      assert.ok(client.frames.some(({ type, flags }) => type === Type.headers && flags & Flag.endStream));
+    }
+  });
+}
+
+for (const [what, path, fields, code] of [["too large a head", "/test.Echo/Unary", kTooLarge, 431],
+  ["a path that is refused", "/test.Echo/%00", {}, 400]]) {
+  test(`${what} is told in a problem document where the request is none of gRPC`, async (t) => {
+    const session = await connectHttp2(t, clear);
+    for (const type of ["application/json", "application/grpcx"]) {
+      const answer = await exchangeHttp2(session, path, { headers: { "content-type": type, ...fields }, body: "?" });
+      assert.equal(answer.status, code);
+      assert.equal(answer.headers["content-type"], "application/problem+json");
+      assert.ok(!("grpc-status" in answer.headers));
+    }
+  });
+}
 
 // --- gRPC-Web, over HTTP/1.1 as fetch of Node has it.
 

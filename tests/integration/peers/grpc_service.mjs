@@ -2,6 +2,7 @@
 // A service of gRPC whose messages are bytes, by grpc-js, and clients of it.
 import grpc from "@grpc/grpc-js";
 import { EventEmitter } from "node:events";
+import fs from "node:fs";
 
 const asItIs = (bytes) => bytes;
 const method = (name, requestStream, responseStream, service = "test.Echo") => ({
@@ -88,17 +89,21 @@ function implementation(events) {
   };
 }
 
-/// In clear text: { url, events }.
-export async function startService(owner) {
+/// In clear text, or over TLS for "localhost" with `identity` of an Authority: { url, events }.
+export async function startService(owner, identity) {
   const events = new EventEmitter();
   const server = new grpc.Server(kUnlimited);
   server.addService(definition, implementation(events));
+  const credentials = identity
+    ? grpc.ServerCredentials.createSsl(null, [{
+      cert_chain: fs.readFileSync(identity.certificate), private_key: fs.readFileSync(identity.privateKey),
+    }])
+    : grpc.ServerCredentials.createInsecure();
   const port = await new Promise((resolve, reject) => {
-    const { createInsecure } = grpc.ServerCredentials;
-    server.bindAsync("127.0.0.1:0", createInsecure(), (error, port) => error ? reject(error) : resolve(port));
+    server.bindAsync("127.0.0.1:0", credentials, (error, port) => error ? reject(error) : resolve(port));
   });
   owner.after(() => server.forceShutdown());
-  return { url: `http://127.0.0.1:${port}`, events };
+  return { url: identity ? `https://localhost:${port}` : `http://127.0.0.1:${port}`, events };
 }
 
 /// A client with a connection of its own; over TLS where `ca` verifies the server as `name`.

@@ -139,6 +139,20 @@ test("peers of a Unix-domain socket tell where they are trusted", async (t) => {
   assert.equal(await ask(socket), "192.0.2.1");
 });
 
+test("a client without an address that a proxy tells of is not believed, as the proxy itself would be", async (t) => {
+  const folder = temporaryFolder(t);
+  const askWith = async (name, proxyProtocol, header) => {
+    const address = path.join(folder, name);
+    await startAnnounced(t, { address: `unix:${address}`, trustedProxies: ["unix"], proxyProtocol });
+    const socket = net.connect(address);
+    socket.write(header, "latin1");
+    return ask(socket, { "x-forwarded-for": "203.0.113.7" });
+  };
+  assert.equal(await askWith("silent", false, ""), "203.0.113.7");
+  const paths = ["/client.sock", "/server.sock"].map((file) => file.padEnd(108, "\0")).join("");
+  assert.equal(await askWith("telling", true, `\r\n\r\n\0\r\nQUIT\n\x21\x31\0\xd8${paths}`), "");
+});
+
 for (const version of ["v1", "v2"]) {
   test(`targets are told of the client, each exchange on a connection of its own: ${version}`, async (t) => {
     const authority = new Authority(temporaryFolder(t));

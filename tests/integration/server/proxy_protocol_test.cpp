@@ -88,6 +88,15 @@ TEST_CASE("whether forwarding fields are believed goes by the peer that is told"
         "10.0.0.1:1 203.0.113.7 trusted");
 }
 
+TEST_CASE("a peer that is told to have no address is not believed, though Unix-domain peers are") {
+  const Served served(telling_peers(), announced({"127.0.0.1", "unix"}));
+  std::string header("\r\n\r\n\0\r\nQUIT\n\x21\x31\x00\xd8"sv);
+  header.append(216, '\0');  // Two paths.
+  const std::string request =
+      "GET / HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n";
+  CHECK(served.ask(header + request).body == "unix:0 unix");
+}
+
 TEST_CASE("what does not begin with a header is closed without a word, and counted") {
   Served served(telling_peers(), announced());
   const std::string first = GENERATE(

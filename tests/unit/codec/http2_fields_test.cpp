@@ -192,6 +192,58 @@ TEST_CASE("A section that is too large is refused with 431 and holds no memory")
   CHECK(long_path.error().status == Status::uri_too_long);
 }
 
+TEST_CASE("Of a refused section the content type alone is kept, wherever it stands") {
+  const auto refused = [](Lines fields, bool has_content = true) {
+    Http2RequestHead head(kLimits);
+    head.add_line(":method", "POST");
+    head.add_line(":scheme", "https");
+    head.add_line(":path", "/a");
+    head.add_line(":authority", "a.test");
+    for (const auto& [name, value] : fields) head.add_line(name, value);
+    head.finish(has_content);
+    CHECK_FALSE(head.is_valid());
+    CHECK(head.fields().empty());
+    return std::string(head.content_type());
+  };
+  const std::string large(kLimits.section.bytes, 'x');
+  const std::string fitting(kLimits.section.bytes - 150, 'x');
+  const std::string_view type = "application/grpc";
+  CHECK(refused({{"content-type", type}, {"X-Bad", "1"}}) == type);
+  CHECK(refused({{"X-Bad", "1"}, {"content-type", type}}) == type);
+  CHECK(refused({{"content-type", type}, {"x", large}, {"y", "1"}}) == type);
+  CHECK(refused({{"x", large}, {"y", "1"}, {"content-type", type}}) == type);
+  // What is wrong is known at the end alone.
+  CHECK(refused({{"content-type", type}, {"content-length", "5"}}, false) == type);
+  CHECK(refused({{"x", "1"}, {"y", large}}).empty());
+
+  SECTION("as the line for which there is no room, too") {
+    CHECK(refused({{"x", fitting}, {"content-type", type}, {"y", large}}) == type);
+    CHECK(refused({{"x", fitting}, {"y", std::string(60, 'y')}, {"content-type", type}}) == type);
+  }
+  SECTION("but for one that is malformed") {
+    const std::string_view bad = GENERATE(as<std::string_view>(), "a\r\nb: c", "a\nb", " a", "a ",
+                                          std::string_view("a\0b", 3), "\x7f");
+    CHECK(refused({{"content-type", bad}}).empty());
+    CHECK(refused({{"X-Bad", "1"}, {"content-type", bad}}).empty());
+    CHECK(refused({{"content-type", type}, {"X-Bad", "1"}, {"content-type", bad}}) == type);
+  }
+  SECTION("and for one that is long") {
+    const std::string longest(128, 'a');
+    const std::string longer(129, 'a');
+    CHECK(refused({{"content-type", longest}, {"X-Bad", "1"}}) == longest);
+    CHECK(refused({{"X-Bad", "1"}, {"content-type", longest}}) == longest);
+    CHECK(refused({{"content-type", longer}, {"X-Bad", "1"}}).empty());
+    CHECK(refused({{"X-Bad", "1"}, {"content-type", longer}}).empty());
+  }
+}
+
+TEST_CASE("A valid section has its content type among its fields") {
+  Http2RequestHead head = with("content-type", "application/grpc", true);
+  REQUIRE(head.is_valid());
+  CHECK(head.content_type().empty());
+  CHECK(head.fields().get(Field::content_type) == "application/grpc");
+}
+
 TEST_CASE("Trailers lose what decides on framing or routing, and have no pseudo-fields") {
   Http2Trailers trailers(gatewaykit::codec::kResponseLimits);
   trailers.add_line("x-sum", "1");
