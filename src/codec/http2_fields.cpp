@@ -57,7 +57,7 @@ void Http2Section::refuse(Status status, std::string_view sentence) {
 
 void Http2Section::note_content_type(std::string_view value) {
   constexpr std::size_t kMost = 128;
-  if (value.size() <= kMost && is_value(value)) content_type_ = value;
+  if (value.size() <= kMost && is_value(value)) content_type_ = std::make_unique<String>(value);
 }
 
 void Http2Trailers::add_line(std::string_view name, std::string_view value) {

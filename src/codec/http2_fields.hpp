@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -29,7 +30,9 @@ class Http2Section {
   const ParseError& error() const noexcept { return error_; }
   /// Of a section that was refused, whose other fields are dropped: what the answer is to be
   /// written in goes by it. Empty where there is none.
-  std::string_view content_type() const noexcept { return content_type_; }
+  std::string_view content_type() const noexcept {
+    return content_type_ == nullptr ? std::string_view() : *content_type_;
+  }
   /// Of its lines, as they would be in HTTP/1.1.
   std::size_t bytes() const noexcept { return bytes_; }
 
@@ -49,7 +52,7 @@ class Http2Section {
   void note_content_type(std::string_view value);
 
   SectionLimits limits_;
-  String content_type_;
+  std::unique_ptr<String> content_type_;  // Rarely there, and heads are many.
   ParseError error_;
   std::size_t bytes_ = 0;
   std::size_t lines_ = 0;

@@ -87,6 +87,7 @@ constexpr bool is_pooled(std::size_t size) noexcept { return size - 1 < kCoarseL
 
 Block* pop(FreeList& list, Block* head) noexcept {
   list.head = head->next;
+  __builtin_prefetch(list.head, 1);  // The next block to be taken may have left the caches.
   if (--list.count < list.low_water) list.low_water = list.count;
   return head;
 }

@@ -141,8 +141,8 @@ struct Http2Callbacks {
   static int on_data(nghttp2_session* session, std::uint8_t, std::int32_t id,
                      const std::uint8_t* data, std::size_t size, void* user) try {
     nghttp2_session_consume_connection(session, size);
-    ++self(user)
-          .frames_budget_;  // Content makes up for a frame that could have been padding alone.
+    // Content makes up for a frame that could have been padding alone.
+    ++self(user).frames_budget_;
     Http2Stream* const its = stream(session, id, user);
     if (its != nullptr) its->content_received(self(user).pinnable_input(), as_text(data, size));
     return 0;
