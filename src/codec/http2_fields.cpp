@@ -134,6 +134,14 @@ void Http2RequestHead::add_hop(Field field, std::string_view value) {
 }
 
 void Http2RequestHead::finish(bool has_content) {
+  check(has_content);
+  if (!cookie_.empty() && is_valid()) headers_.add_checked(Field::cookie, "cookie", cookie_);
+  // What is not needed any more may be large, and is held for as long as the request.
+  cookie_ = host_ = String();
+  if (!is_valid()) authority = String();
+}
+
+void Http2RequestHead::check(bool has_content) {
   if (!is_valid()) return;
   if (!has_method_) return refuse(":method is missing");
   check_target();
@@ -143,7 +151,6 @@ void Http2RequestHead::finish(bool has_content) {
   }
   if (!has_content && content_length.value_or(0) > 0) refuse("the announced content is missing");
   expects_continue = expects_continue && has_content;
-  if (!cookie_.empty() && is_valid()) headers_.add_checked(Field::cookie, "cookie", cookie_);
 }
 
 void Http2RequestHead::check_target() {

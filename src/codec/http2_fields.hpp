@@ -90,6 +90,7 @@ class Http2RequestHead : public Http2Section {
   void add_pseudo(std::string_view name, std::string_view value);
   void add_hop(Field field, std::string_view value);
   void set_once(String& part, std::string_view value);
+  void check(bool has_content);
   void check_target();
   void check_authority();
 

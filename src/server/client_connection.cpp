@@ -2,7 +2,6 @@
 #include "server/client_connection.hpp"
 
 #include <chrono>
-#include <utility>
 
 #include "gatewaykit/core/async.hpp"
 #include "server/worker.hpp"
@@ -15,14 +14,11 @@ Task<void> ClientConnection::linger(Duration patience) {
   constexpr std::size_t kPerTurn = std::size_t{256} << 10;
   constexpr Duration kMoment = std::chrono::seconds(2);
   stream_->shutdown_send();
-  TimePoint progressed_at = worker_.loop().now();
-  TimePoint deadline = progressed_at + kMoment;
-  std::size_t unconfirmed = stream_->unconfirmed();
+  TimePoint deadline = worker_.loop().now() + kMoment;
+  const TimePoint end = worker_.loop().now() + patience;
   const auto is_patient = [&](TimePoint now) {
-    const std::size_t before = std::exchange(unconfirmed, stream_->unconfirmed());
-    if (unconfirmed < before) progressed_at = now;
     deadline = now + kMoment;
-    return before > 0 && now - progressed_at < patience;
+    return now < end && stream_->unconfirmed() > 0;
   };
   std::size_t taken = 0;
   for (std::size_t turn_end = kPerTurn; taken < kMost;) {

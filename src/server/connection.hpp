@@ -17,11 +17,12 @@ class Listed {
   Listed(const Listed&) = delete;
   Listed& operator=(const Listed&) = delete;
 
-  /// No request after the one that runs; an idle connection ends at once.
+  /// No request after the one that runs. An idle connection ends at once, in HTTP/2 once its client
+  /// was told twice.
   virtual void drain() noexcept = 0;
   /// No request after the next one, which an idle connection waits for.
   virtual void retire() noexcept = 0;
-  /// Ends, while it is idle, in favour of another one.
+  /// Ends at once, while it is idle, in favour of another one.
   virtual void give_way() noexcept { drain(); }
 
  protected:

@@ -212,6 +212,10 @@ Task<void> Http1Exchange::settle(bool is_cut) {
 }
 
 Http1Exchange::End Http1Exchange::finish(bool is_cut) {
+  // A send may meet the client's reset before the poller tells of it.
+  const bool met_reset =
+      is_cut && failure_ && failure_->code == Errc::reset && failure_->origin == Origin::client;
+  if (met_reset) is_gone_ = true;
   complete(bytes_in_ + body_.received(), bytes_sent(), is_gone_ && !is_tunnel());
   if (is_cut || is_gone_) return End::abort;
   if (is_tunnel()) return End::close;

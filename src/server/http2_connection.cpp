@@ -84,7 +84,6 @@ struct Http2Connection::Callbacks {
       Http2Exchange* const made = connection.add_exchange(frame->hd.stream_id);
       if (made == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
       connection.exchange_of_.set(session, frame->hd.stream_id, made);
-      connection.guard_.note_work();
       return 0;
     });
   }
@@ -112,10 +111,13 @@ struct Http2Connection::Callbacks {
       const bool ends_stream = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
       const bool is_well_formed =
           is_section ? found->end_section(ends_stream) : !ends_stream || found->end_content();
+      if (is_section) connection.count_header_bytes(*found);
       if (!is_well_formed) {
         connection.reset(*found, NGHTTP2_PROTOCOL_ERROR);
       } else if (is_section && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         connection.take_request(*found);
+      } else if (is_section && !connection.may_hold(*found)) {
+        connection.reset(*found, NGHTTP2_ENHANCE_YOUR_CALM);  // Of trailers.
       }
       return 0;
     });
@@ -144,7 +146,9 @@ struct Http2Connection::Callbacks {
       if (frame->hd.type == NGHTTP2_RST_STREAM) {
         connection.end_section(frame->hd.stream_id);
         const std::uint32_t code = frame->rst_stream.error_code;
-        const bool is_ours = code == NGHTTP2_NO_ERROR || code == NGHTTP2_INTERNAL_ERROR;
+        const Http2Exchange* const found = exchange(session, frame->hd.stream_id, data);
+        const bool is_ours = code == NGHTTP2_NO_ERROR || code == NGHTTP2_INTERNAL_ERROR ||
+                             (found != nullptr && found->is_declined);
         const TimePoint now = connection.worker().loop().now();
         if (!is_ours && !connection.guard_.allow_reset(now)) connection.send_away();
         return 0;
@@ -283,7 +287,8 @@ Task<void> Http2Connection::run() {
   while (exchanges_ != nullptr) remove_exchange(*exchanges_);
   // Clients open windows while they take in what was sent: to close meanwhile would lose it.
   const Duration patience = is_sent_away_ ? Duration() : config().limits.send_idle;
-  if ((is_over_ || is_sent_away_) && !is_broken_) co_await linger(patience);
+  const bool ends_in_order = is_over_ && !gives_way_;
+  if ((ends_in_order || is_sent_away_) && !is_broken_) co_await linger(patience);
 }
 
 /// Feeds the session with what can be received, up to a bound: others have their turn. False where
@@ -350,13 +355,23 @@ void Http2Connection::end_section(std::int32_t stream) noexcept {
 }
 
 void Http2Connection::take_request(Http2Exchange& exchange) {
-  const bool is_alone = held_header_bytes_ == 0;
-  exchange.counted_bytes = exchange.header_bytes();
-  held_header_bytes_ += exchange.counted_bytes;
-  if (!is_alone && held_header_bytes_ > config().http2.held_header_bytes) {
+  if (!may_hold(exchange)) {
+    exchange.is_declined = true;
     return reset(exchange, NGHTTP2_REFUSED_STREAM);
   }
+  guard_.note_work();
   opened_.push_back(&exchange);
+}
+
+bool Http2Connection::may_hold(const Http2Exchange& exchange) const noexcept {
+  const bool is_alone = held_header_bytes_ == exchange.counted_bytes;
+  return is_alone || held_header_bytes_ <= config().http2.held_header_bytes;
+}
+
+void Http2Connection::count_header_bytes(Http2Exchange& exchange) noexcept {
+  held_header_bytes_ -= exchange.counted_bytes;
+  exchange.counted_bytes = exchange.header_bytes();
+  held_header_bytes_ += exchange.counted_bytes;
 }
 
 /// Those whose client has not taken the request back in the same breath.
@@ -556,6 +571,12 @@ void Http2Connection::drain() noexcept {
   goodbye_at_ = worker().loop().now() + kGoodbyeDelay;
   nghttp2_submit_shutdown_notice(session_.get());
   want_output();
+  wake();
+}
+
+void Http2Connection::give_way() noexcept {
+  gives_way_ = true;
+  say_goodbye();
   wake();
 }
 

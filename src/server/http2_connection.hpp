@@ -36,6 +36,7 @@ class Http2Connection final : public ClientConnection {
   Task<void> run() override;
   void drain() noexcept override;
   void retire() noexcept override { drain(); }
+  void give_way() noexcept override;
 
   // --- For its exchanges: what they submit leaves at the end of the turn.
   bool submit_response(Http2Exchange& exchange, const codec::Http2FieldList& lines,
@@ -60,6 +61,8 @@ class Http2Connection final : public ClientConnection {
   void begin_section(std::int32_t stream) noexcept;
   void end_section(std::int32_t stream) noexcept;
   void take_request(Http2Exchange& exchange);
+  bool may_hold(const Http2Exchange& exchange) const noexcept;
+  void count_header_bytes(Http2Exchange& exchange) noexcept;
   void open_exchanges();
   Task<void> serve(Http2Exchange& exchange);
   Task<void> send_output();
@@ -83,7 +86,7 @@ class Http2Connection final : public ClientConnection {
   CancelScope* scope_ = nullptr;  // Of its tasks, while it runs.
   Http2Exchange* exchanges_ = nullptr;
   std::size_t exchange_count_ = 0;
-  std::size_t held_header_bytes_ = 0;  // Of those whose head is complete.
+  std::size_t held_header_bytes_ = 0;  // Of sections that are complete.
   std::vector<Http2Exchange*, PoolAllocator<Http2Exchange*>> opened_;  // To be started.
 
   Event output_wanted_;
@@ -102,6 +105,7 @@ class Http2Connection final : public ClientConnection {
   bool is_broken_ = false;         // Nothing can be sent any more.
   bool is_sent_away_ = false;
   bool is_over_ = false;     // All was said, on both sides.
+  bool gives_way_ = false;   // Its place is needed.
   bool is_tired_ = false;    // There is more to receive, in a later turn.
   bool is_leaving_ = false;  // A time limit was met: it ends with what is sent.
 };

@@ -42,6 +42,11 @@ bool Http2Exchange::end_section(bool ends_stream) {
   return true;
 }
 
+std::size_t Http2Exchange::header_bytes() const noexcept {
+  const std::size_t head = head_.is_valid() ? head_.bytes() : head_.target.size();
+  return head + (trailers_ && trailers_->is_valid() ? trailers_->bytes() : 0);
+}
+
 Task<void> Http2Exchange::run() {
   // 1. Its route, or why there is none.
   begin();
@@ -168,7 +173,9 @@ Task<void> Http2Exchange::send() {
   const Duration patience = connection_.config().limits.send_idle;
   while (!is_done()) {
     if (std::exchange(wants_content_, false)) {
+      is_reading_ = true;
       Result<Chunk> read = co_await response_.body.read();
+      is_reading_ = false;
       if (!read) {
         co_return cut(std::move(read.error()));
       }
@@ -223,6 +230,7 @@ void Http2Exchange::fetch() {
 }
 
 ssize_t Http2Exchange::provide(std::size_t most, std::uint32_t& flags) {
+  if (is_reading_) return NGHTTP2_ERR_DEFERRED;  // Resumed with what it yields.
   fetch();
   if (is_cut_ || (chunk_.empty() && !has_content_ended_)) {
     wants_content_ = !is_cut_;

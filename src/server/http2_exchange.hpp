@@ -55,12 +55,13 @@ class Http2Exchange final : public Exchange {
   /// The client is gone.
   void client_gone() noexcept;
   std::size_t held() const noexcept { return body_.held(); }
-  /// Of its head, which is dropped where it was refused.
-  std::size_t header_bytes() const noexcept { return head_.is_valid() ? head_.bytes() : 0; }
+  /// Of its sections, of which little is kept where they were refused.
+  std::size_t header_bytes() const noexcept;
   Http2Exchange* next = nullptr;  // Neighbours among the exchanges of the connection.
   Http2Exchange* previous = nullptr;
   bool has_task = false;          // Which refers to this.
-  std::size_t counted_bytes = 0;  // Of its head.
+  std::size_t counted_bytes = 0;  // Of its sections.
+  bool is_declined = false;       // There was no room for its head.
 
   // --- For its request body.
   void consumed(std::size_t bytes) noexcept;
@@ -111,7 +112,8 @@ class Http2Exchange final : public Exchange {
   bool is_lost_ = false;  // Nothing more can be sent on the stream.
   bool is_sent_ = false;  // The whole response.
   bool is_head_submitted_ = false;
-  bool wants_content_ = false;  // The session waits for it.
+  bool wants_content_ = false;  // The session waits for it, or the client is looked after.
+  bool is_reading_ = false;     // A body has one reader at a time.
   bool has_content_ended_ = false;
 };
 

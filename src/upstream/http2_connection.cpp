@@ -481,7 +481,7 @@ void Http2Connection::frame_received(const nghttp2_frame& frame) {
 
 /// Of streams that were to be opened and are more than the target takes: the session would keep
 /// them waiting for others to end.
-void Http2Connection::decline_excess() noexcept {
+void Http2Connection::decline_excess() {
   std::size_t excess = open_streams_ > most_streams_ ? open_streams_ - most_streams_ : 0;
   for (Http2Stream* each = newest_; each != nullptr && excess > 0; each = each->older) {
     if (each->decline()) --excess;

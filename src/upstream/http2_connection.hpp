@@ -93,7 +93,7 @@ class Http2Connection final : private net::StreamObserver, private Timer {
   void fail(Error error) noexcept;
   void make_way() noexcept;
   void stop_taking() noexcept;
-  void decline_excess() noexcept;
+  void decline_excess();
   void say_goodbye() noexcept;
   void end_if_over() noexcept;
 

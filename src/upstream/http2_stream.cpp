@@ -353,7 +353,7 @@ void Http2Stream::closed(std::uint32_t code, std::string_view complaint) {
              is_refused_));
 }
 
-bool Http2Stream::decline() noexcept {
+bool Http2Stream::decline() {
   if (!was_submitted() || connection_.may_have_sent(id_) || failure_) return false;
   is_refused_ = true;
   fail(Error(Errc::reset, Origin::upstream, target().url.text + ": takes fewer streams", true));

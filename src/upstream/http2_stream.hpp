@@ -58,7 +58,7 @@ class Http2Stream final : public Carrier {
   void closed(std::uint32_t code, std::string_view complaint);
   void fail(Error error) noexcept;
   /// Gives up a request that has not left this process. False where it may have.
-  bool decline() noexcept;
+  bool decline();
   bool was_submitted() const noexcept { return id_ > 0; }
   ssize_t provide(std::size_t most, std::uint32_t& flags);
   Chunk take_provided(std::size_t count);

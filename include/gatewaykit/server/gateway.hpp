@@ -71,8 +71,8 @@ struct Http2Options {
   std::uint32_t connection_window = 1024 * 1024;
   /// Bytes of the header sections of all requests under way on a connection: HPACK lets a few bytes
   /// stand for many. A request beyond it is refused as not processed (REFUSED_STREAM) while there
-  /// are others.
-  std::uint32_t held_header_bytes = 512 * 1024;
+  /// are others, and may be tried again.
+  std::uint32_t held_header_bytes = 1024 * 1024;
   /// Bytes of the largest frame that a client may send (SETTINGS_MAX_FRAME_SIZE).
   std::uint32_t frame_size = 16 * 1024;
   /// How often requests may be taken back by the client, or fail by what it does, before they are

@@ -60,7 +60,8 @@ async function startDeaf(owner) {
     const name = fields[":path"].replace("/test.Deaf/", "");
     if (name === "Broken") {
       stream.respond({ ":status": 200, "content-type": "application/grpc" });
-      return stream.write(frame("begun"), () => stream.session.destroy());
+      stream.write(frame("begun"));
+      return stream.session.ping(() => stream.session?.destroy());  // What came before has arrived.
     }
     if (name === "Begun" || name === "Flood") {
       stream.respond({ ":status": 200, "content-type": "application/grpc" });

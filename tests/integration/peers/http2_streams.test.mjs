@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, test } from "node:test";
 import { connectHttp2, exchangeHttp2 } from "./http2_client.mjs";
-import { Client, ErrorCode, frame, get, headers, request, reset, Type } from "./http2_frames.mjs";
+import { Client, ErrorCode, frame, get, headers, request, reset, Setting, Type, windowUpdate } from "./http2_frames.mjs";
 import { startConfigured, startOrigin } from "./processes.mjs";
 
 /// Holds back the rest of an answer until it is told.
@@ -48,6 +48,43 @@ test("an answer that pauses for longer than a client may hold it up is whole", a
   await once(stream, "close");
   assert.equal(stream.rstCode, 0);
   assert.equal(text(), "first second");
+});
+
+test("an answer whose client opens its window late is whole, however late its content is", async (t) => {
+  const client = await Client.connect(t, gateway, { pairs: [[Setting.initialWindowSize, 0]] });
+  const pieces = Array.from({ length: 20 }, (_, i) => `${i},`);
+  for (const [i, later] of [0, 200, 400].entries()) {
+    const stream = 2 * i + 1;
+    const path = `/held/late/${i}`;
+    const waits = once(origin.server, "waits");
+    client.send(get(stream, path));
+    await waits;
+    await client.outcome(stream);
+    await outlive(later);
+    client.send(windowUpdate(stream, 1 << 20));
+    await client.settled();
+    for (const piece of pieces) {
+      waiting.get(path).write(piece);
+      await new Promise(setImmediate);
+    }
+    waiting.get(path).end();
+    assert.equal(await client.content(stream), ["first", ...pieces].join(""), `${later} ms`);
+  }
+});
+
+test("an event stream whose client has no window until it says something loses none of it", async (t) => {
+  const client = await Client.connect(t, gateway, { pairs: [[Setting.initialWindowSize, 5]] });
+  client.send(get(1, "/held/events"));
+  await client.until(({ type }) => type === Type.data);
+  await outlive(700);  // All that it could take in was taken in: nobody is late.
+  client.send(windowUpdate(1, 1 << 20));
+  await client.settled();
+  for (let i = 0; i < 20; ++i) {
+    waiting.get("/held/events").write(`${i},`);
+    await new Promise(setImmediate);
+  }
+  waiting.get("/held/events").end();
+  assert.equal(await client.content(1), `first${Array.from({ length: 20 }, (_, i) => `${i},`).join("")}`);
 });
 
 test("a malformed request ends its own stream, and no other one later", async (t) => {
