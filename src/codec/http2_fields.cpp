@@ -137,8 +137,9 @@ void Http2RequestHead::finish(bool has_content) {
   check(has_content);
   if (!cookie_.empty() && is_valid()) headers_.add_checked(Field::cookie, "cookie", cookie_);
   // What is not needed any more may be large, and is held for as long as the request.
-  cookie_ = host_ = String();
-  if (!is_valid()) authority = String();
+  for (String* const part : {&cookie_, &host_, &scheme_}) String().swap(*part);
+  if (is_valid()) return;
+  for (String* const part : {&authority, &protocol}) String().swap(*part);
 }
 
 void Http2RequestHead::check(bool has_content) {

@@ -2,6 +2,7 @@
 #include "server/client_connection.hpp"
 
 #include <chrono>
+#include <utility>
 
 #include "gatewaykit/core/async.hpp"
 #include "server/worker.hpp"
@@ -13,12 +14,18 @@ Task<void> ClientConnection::linger(Duration patience) {
   constexpr std::size_t kMost = std::size_t{16} << 20;
   constexpr std::size_t kPerTurn = std::size_t{256} << 10;
   constexpr Duration kMoment = std::chrono::seconds(2);
+  constexpr int kMostPatience = 10;  // However little is taken in each time.
   stream_->shutdown_send();
-  TimePoint deadline = worker_.loop().now() + kMoment;
-  const TimePoint end = worker_.loop().now() + patience;
+  const TimePoint begun = worker_.loop().now();
+  TimePoint deadline = begun + kMoment;
+  TimePoint progressed_at = begun;
+  std::size_t unconfirmed = stream_->unconfirmed();
   const auto is_patient = [&](TimePoint now) {
+    const std::size_t before = std::exchange(unconfirmed, stream_->unconfirmed());
+    if (unconfirmed < before) progressed_at = now;
     deadline = now + kMoment;
-    return now < end && stream_->unconfirmed() > 0;
+    return unconfirmed > 0 && now - progressed_at < patience &&
+           now - begun < patience * kMostPatience;
   };
   std::size_t taken = 0;
   for (std::size_t turn_end = kPerTurn; taken < kMost;) {

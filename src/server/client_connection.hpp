@@ -49,8 +49,8 @@ class ClientConnection : public Connection {
         is_trusted_(other.is_trusted_) {}
 
   /// Ends the sending side and waits a moment for the client to have read the answer: closing with
-  /// unread input would reset the connection and lose it. While some of it is on its way still, for
-  /// up to `patience`.
+  /// unread input would reset the connection and lose it. While some of it is on its way still, one
+  /// that takes none of it in for `patience` is waited for, for ten times as long in all.
   Task<void> linger(Duration patience = {});
 
  private:

@@ -117,7 +117,8 @@ struct Http2Connection::Callbacks {
       } else if (is_section && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         connection.take_request(*found);
       } else if (is_section && !connection.may_hold(*found)) {
-        connection.reset(*found, NGHTTP2_ENHANCE_YOUR_CALM);  // Of trailers.
+        found->is_declined = true;  // For its trailers.
+        connection.reset(*found, NGHTTP2_ENHANCE_YOUR_CALM);
       }
       return 0;
     });
@@ -152,6 +153,9 @@ struct Http2Connection::Callbacks {
         const TimePoint now = connection.worker().loop().now();
         if (!is_ours && !connection.guard_.allow_reset(now)) connection.send_away();
         return 0;
+      }
+      if (frame->hd.type == NGHTTP2_GOAWAY && std::exchange(connection.says_goodbye_, false)) {
+        connection.wake();
       }
       if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
       connection.guard_.note_work();
@@ -296,7 +300,7 @@ Task<void> Http2Connection::run() {
 bool Http2Connection::receive() {
   is_tired_ = false;
   for (int left = kReceivesPerTurn;
-       !is_broken_ && !is_sent_away_ && output_begin_ == output_end_;) {
+       !is_broken_ && !is_sent_away_ && !says_goodbye_ && output_begin_ == output_end_;) {
     is_tired_ = left-- == 0;
     if (is_tired_) break;
     if (input().empty()) {
@@ -583,7 +587,9 @@ void Http2Connection::give_way() noexcept {
 /// No stream after the last one that was begun.
 void Http2Connection::say_goodbye() noexcept {
   const std::int32_t last = nghttp2_session_get_last_proc_stream_id(session_.get());
-  nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, nullptr, 0);
+  // What came before it has left would be served although it tells that nobody did.
+  says_goodbye_ = nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR,
+                                        nullptr, 0) == 0;
   want_output();
 }
 

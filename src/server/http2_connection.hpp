@@ -104,10 +104,11 @@ class Http2Connection final : public ClientConnection {
   bool has_requests_ = false;      // Had any.
   bool is_broken_ = false;         // Nothing can be sent any more.
   bool is_sent_away_ = false;
-  bool is_over_ = false;     // All was said, on both sides.
-  bool gives_way_ = false;   // Its place is needed.
-  bool is_tired_ = false;    // There is more to receive, in a later turn.
-  bool is_leaving_ = false;  // A time limit was met: it ends with what is sent.
+  bool is_over_ = false;       // All was said, on both sides.
+  bool gives_way_ = false;     // Its place is needed.
+  bool says_goodbye_ = false;  // Until that has left.
+  bool is_tired_ = false;      // There is more to receive, in a later turn.
+  bool is_leaving_ = false;    // A time limit was met: it ends with what is sent.
 };
 
 }  // namespace gatewaykit::server

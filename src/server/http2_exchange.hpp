@@ -61,7 +61,7 @@ class Http2Exchange final : public Exchange {
   Http2Exchange* previous = nullptr;
   bool has_task = false;          // Which refers to this.
   std::size_t counted_bytes = 0;  // Of its sections.
-  bool is_declined = false;       // There was no room for its head.
+  bool is_declined = false;       // There was no room for its sections.
 
   // --- For its request body.
   void consumed(std::size_t bytes) noexcept;

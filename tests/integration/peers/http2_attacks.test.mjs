@@ -441,6 +441,27 @@ test("at the limit of connections one that is idle gives way at once, and no oth
   assert.equal(idle.filter(({ isEnded }) => isEnded).length, 1);
 });
 
+test("what comes while a connection gives way is served, or was not begun", async (t) => {
+  const { gateway, origin } = await start(t, { config: { maxConnections: 2, idleWhenFull: "50ms" } });
+  const idle = [await Client.connect(t, gateway), await Client.connect(t, gateway)];
+  for (const client of idle) {
+    client.send(get(1, "/one"));
+    assert.deepEqual(await client.outcome(1), { status: 200 });
+  }
+  await pause(100);
+  // Both at once, as the gateway sees it.
+  process.kill(gateway.pid, "SIGSTOP");
+  idle[0].send(headers(3, request("/late", { method: "POST" }), { end: true }));
+  const newcomer = exchange(gateway, "/honest");
+  await pause(50);
+  process.kill(gateway.pid, "SIGCONT");
+  assert.equal((await newcomer).body, "honest");
+  const { status } = await idle[0].outcome(3);
+  const wasBegun = origin.seen.some(({ url }) => url === "/late");
+  const last = idle[0].frames.findLast(({ type }) => type === Type.goaway)?.last;
+  assert.ok(status === 200 || (!wasBegun && last === 1), `${status}, ${wasBegun}, ${last}`);
+});
+
 const isLimit = ({ type, flags }) => type === Type.settings && !(flags & Flag.ack);
 const manyHeld = () => Array.from({ length: kStreams + 50 }, (_, i) => get(2 * i + 1, `/held/${i}`));
 
