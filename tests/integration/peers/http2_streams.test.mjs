@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, test } from "node:test";
 import { connectHttp2, exchangeHttp2 } from "./http2_client.mjs";
-import { Client, ErrorCode, frame, get, headers, request, reset, Setting, Type, windowUpdate } from "./http2_frames.mjs";
+import { Client, data, ErrorCode, frame, get, headers, request, reset, Setting, Type, windowUpdate } from "./http2_frames.mjs";
 import { startConfigured, startOrigin } from "./processes.mjs";
 
 /// Holds back the rest of an answer until it is told.
@@ -15,6 +15,7 @@ const origin = await startOrigin({ after }, (incoming, response) => {
     const fields = Array.from({ length: 60 }, (_, i) => [`x-${i}`, "v".repeat(1000)]);
     return response.writeHead(200, Object.fromEntries(fields)).end("big");
   }
+  if (incoming.url === "/upload") return incoming.on("end", () => response.end("ok")).on("error", () => {}).resume();
   if (!incoming.url.startsWith("/held")) return response.end("ok");
   response.write("first");
   waiting.set(incoming.url, response);
@@ -85,6 +86,30 @@ test("an event stream whose client has no window until it says something loses n
   }
   waiting.get("/held/events").end();
   assert.equal(await client.content(1), `first${Array.from({ length: 20 }, (_, i) => `${i},`).join("")}`);
+});
+
+test("an upload is not late while another one, which nobody reads, holds the window of both", async (t) => {
+  const least = 65_535;
+  const busy = await startConfigured(t, {
+    listen: { address: "127.0.0.1:0", limits: { bodyIdle: "300ms" }, http2: { streamWindow: least, connectionWindow: least } },
+    services: {
+      origin: { targets: [origin.url] },
+      full: { targets: [origin.url], maxConnections: 1, queueTimeout: "20s" },
+    },
+    routes: [{ path: "/*", service: "origin" }, { path: "/held/*", service: "full" }],
+  });
+  const client = await Client.connect(t, busy);
+  const waits = once(origin.server, "waits");
+  client.send(get(1, "/held/first"));
+  await waits;
+  const post = (stream, path) => headers(stream, request(path, { method: "POST" }), { end: false });
+  client.send(post(3, "/held/queued"), ...[16_384, 16_384, 16_384, 16_383].map((size) => data(3, "x".repeat(size))), post(5, "/upload"));
+  await client.settled();
+  await outlive(700);
+  client.send(reset(3));
+  await client.until(({ type, stream }) => type === Type.windowUpdate && stream === 0);
+  client.send(data(5, "late", { end: true }));
+  assert.deepEqual(await client.outcome(5), { status: 200 });
 });
 
 test("a malformed request ends its own stream, and no other one later", async (t) => {
